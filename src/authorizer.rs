@@ -1,0 +1,1 @@
+//! Where the read path (check) and the write path (apply) meet.

@@ -1,0 +1,15 @@
+//! stagedoor answers "may this person do this to that, according to our production tracker?" from memory.
+//!
+//! Floors: a room imports only lower ones (`tests/it/floors.rs` checks it).
+//!
+//! ```text
+//! 5 wiring     main  cli  config  app
+//! 4 edges      serve (gRPC)              tracker (kitsu, file, supervise)
+//! 3 spine               authorizer: check down, apply down
+//! 2 decision            engine: policy, decide, explain
+//! 1 state               directory: the mirror       cache: decisions
+//! 0 words               model   yaml
+//! ```
+
+pub mod model;
+pub mod yaml;

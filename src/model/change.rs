@@ -1,0 +1,84 @@
+//! What a connector hands to the mirror, and what the mirror says about whom it touches.
+
+use std::collections::HashSet;
+
+use super::id::{Id, Key, ObjectRef, Str};
+use super::record::{Member, Record};
+
+/// One change of the mirror.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The object is as the record says.
+    Upsert(Record),
+    /// The object does not exist (any more).
+    Remove(ObjectRef),
+    /// These are all the members of the project; whoever is not listed is not in it.
+    Team { project: Id, members: Vec<Member> },
+    /// The tracker's record could not be understood; what depends on it cannot be decided.
+    Quarantine { object: ObjectRef, problem: String },
+    /// A record that is read on first use is dropped: it will be read again when it is needed.
+    Forget(ObjectRef),
+}
+
+/// What a connector hands over at once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Batch {
+    /// Some objects changed.
+    Delta(Vec<Change>),
+    /// All there is of some kinds.
+    Snapshot(Snapshot),
+}
+
+/// All objects of `complete` kinds, as they were read from the tracker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Kinds (table names of the schema) of which every existing object is in `changes`; others of that kind are gone.
+    pub complete: Vec<Str>,
+    /// Whether `changes` has a `Team` for every project; teams that it leaves out are then empty.
+    pub teams: bool,
+    pub changes: Vec<Change>,
+    /// Objects that an event named while this was being read: what the mirror has of them is newer, so they are left alone.
+    pub except: HashSet<ObjectRef>,
+}
+
+/// One input of a decision in the mirror, named when it is read and when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dep {
+    /// The object's own record.
+    Node(Key),
+    /// The list of objects that refer to this one by the reverse reference with this number.
+    Back(Key, u16),
+    /// A person's place in a project.
+    Member { person: Key, project: Key },
+}
+
+/// Whose decisions may differ after a batch. Empty: none anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The policy changed, or everything was read anew: every decision may differ.
+    pub everything: bool,
+    pub deps: Vec<Dep>,
+}
+
+impl Touched {
+    /// Every decision may differ.
+    pub fn everything() -> Self {
+        Self { everything: true, deps: Vec::new() }
+    }
+
+    /// Whether no decision can differ.
+    pub fn is_empty(&self) -> bool {
+        let Self { everything, deps } = self;
+        !everything && deps.is_empty()
+    }
+}
+
+impl Dep {
+    /// Whether what is said of this object bears on the input.
+    pub fn concerns(&self, key: Key) -> bool {
+        match *self {
+            Self::Node(node) | Self::Back(node, _) => node == key,
+            Self::Member { person, project } => person == key || project == key,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Ids as the tracker writes them, and the dense handles that the mirror gives them.
+
+use std::fmt;
+
+use compact_str::CompactString;
+
+/// A short piece of text: stored in place up to 24 bytes.
+pub type Str = CompactString;
+
+/// An opaque id of the tracker. Two ids are equal when their text is equal, byte for byte.
+///
+/// A lower-case, hyphenated UUID is held as its 16 bytes; every other text as it stands.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Repr {
+    Uuid([u8; 16]),
+    Text(Str),
+}
+
+/// A person, project, task or other object of the tracker: its kind and its id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    pub kind: Str,
+    pub id: Id,
+}
+
+/// The dense handle of one object within one directory. Never leaves the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub u32);
+
+// === impl Id ===
+
+impl Id {
+    /// The id of no object: what a request carries when it names none.
+    pub const EMPTY: Self = Self(Repr::Text(Str::const_new("")));
+
+    /// Whether this is the empty text.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, Repr::Text(text) if text.is_empty())
+    }
+
+    /// Compares with a text without building an id.
+    pub fn is(&self, text: &str) -> bool {
+        *self == Self::from(text)
+    }
+}
+
+impl From<&str> for Id {
+    fn from(text: &str) -> Self {
+        match uuid_bytes(text.as_bytes()) {
+            Some(bytes) => Self(Repr::Uuid(bytes)),
+            None => Self(Repr::Text(Str::from(text))),
+        }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Text(text) => f.write_str(text),
+            Repr::Uuid(bytes) => {
+                for (at, byte) in bytes.iter().enumerate() {
+                    if matches!(at, 4 | 6 | 8 | 10) {
+                        f.write_str("-")?;
+                    }
+                    write!(f, "{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl ObjectRef {
+    /// An object by kind and id text.
+    pub fn new(kind: &str, id: &str) -> Self {
+        Self { kind: Str::from(kind), id: Id::from(id) }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+/// The 16 bytes of a canonical UUID; `None` for any other spelling, so that equality stays byte for byte.
+fn uuid_bytes(text: &[u8]) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut bytes = [0_u8; 16];
+    let mut digits = 0_usize;
+    for (at, &c) in text.iter().enumerate() {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            if c != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let nibble = match c {
+            b'0'..=b'9' => c - b'0',
+            b'a'..=b'f' => c - b'a' + 10,
+            _ => return None,
+        };
+        let byte = bytes.get_mut(digits / 2)?;
+        *byte = (*byte << 4) | nibble;
+        digits += 1;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_survives_the_round_trip_byte_for_byte() {
+        for text in [
+            "",
+            "ada",
+            "0",
+            "a24a6ea4-ce75-4665-a070-57453082c256",
+            "A24A6EA4-CE75-4665-A070-57453082C256",
+            "a24a6ea4-ce75-4665-a070-57453082c25",
+            "a24a6ea4xce75-4665-a070-57453082c256",
+            "{a24a6ea4-ce75-4665-a070-57453082c2}",
+            "ünïcödé-ünïcödé-ünïcödé-ünïcödé",
+        ] {
+            assert_eq!(Id::from(text).to_string(), text);
+            assert!(Id::from(text).is(text));
+        }
+    }
+
+    #[test]
+    fn upper_case_uuid_is_another_id() {
+        assert_ne!(Id::from("a24a6ea4-ce75-4665-a070-57453082c256"), Id::from("A24A6EA4-CE75-4665-A070-57453082C256"));
+    }
+
+    #[test]
+    fn an_id_is_small() {
+        assert!(size_of::<Id>() <= 24, "{}", size_of::<Id>());
+    }
+}

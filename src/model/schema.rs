@@ -1,0 +1,107 @@
+//! Which kinds of object a tracker has, which of their fields are mirrored, and how they refer to each other.
+//!
+//! A pack declares it; the directory stores by it; the engine walks along it.
+
+use super::id::Str;
+
+/// The kinds of one tracker.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema {
+    pub kinds: Vec<KindDef>,
+    pub subject: SubjectDef,
+}
+
+/// A kind of object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KindDef {
+    pub name: Str,
+    /// The kind under whose ids this one is filed: itself, or, for a shot or an asset, `entity`.
+    pub table: KindNo,
+    pub fields: Vec<FieldDef>,
+    /// Lists of objects of other kinds that refer to this one.
+    pub backs: Vec<BackDef>,
+    /// Read from the tracker on first use rather than mirrored.
+    pub lazy: bool,
+    /// How an object is called in sentences, for example `{task_type_id} / {entity_id}`. Empty: its name.
+    pub label: Str,
+}
+
+/// A field of a kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldDef {
+    pub name: Str,
+    /// The kind that the field's ids refer to; `None` for plain values.
+    pub target: Option<KindNo>,
+}
+
+/// A reverse reference: "the tasks of this entity".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BackDef {
+    pub name: Str,
+    /// The kind whose field refers here.
+    pub from: KindNo,
+    /// The number of that field.
+    pub field: FieldNo,
+}
+
+/// Which kind and fields tell about a subject.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubjectDef {
+    pub kind: KindNo,
+    /// True while the person may act at all.
+    pub active: FieldNo,
+    /// The site-wide role.
+    pub role: FieldNo,
+    /// True for scripts and bots.
+    pub bot: Option<FieldNo>,
+    pub login: Option<FieldNo>,
+    pub email: Option<FieldNo>,
+    /// The kind of the projects that teams belong to.
+    pub project: KindNo,
+    /// Site-wide roles that no project role replaces.
+    pub fixed_roles: Vec<Str>,
+}
+
+/// The number of a kind within the schema.
+pub type KindNo = u16;
+/// The number of a field within its kind.
+pub type FieldNo = u16;
+
+// === impl Schema ===
+
+impl Schema {
+    /// The number of a kind by name.
+    pub fn kind_no(&self, name: &str) -> Option<KindNo> {
+        let at = self.kinds.iter().position(|kind| kind.name == name)?;
+        KindNo::try_from(at).ok()
+    }
+
+    /// A kind by its number.
+    pub fn kind(&self, no: KindNo) -> Option<&KindDef> {
+        self.kinds.get(usize::from(no))
+    }
+
+    /// The kind under whose ids `no` is filed.
+    pub fn table_of(&self, no: KindNo) -> KindNo {
+        self.kind(no).map_or(no, |kind| kind.table)
+    }
+
+    /// A kind's name; empty for a number that the schema does not have.
+    pub fn kind_name(&self, no: KindNo) -> &str {
+        self.kind(no).map_or("", |kind| kind.name.as_str())
+    }
+}
+
+impl KindDef {
+    /// The number of a field by name.
+    pub fn field_no(&self, name: &str) -> Option<FieldNo> {
+        let at = self.fields.iter().position(|field| field.name == name)?;
+        FieldNo::try_from(at).ok()
+    }
+
+    /// The number of a reverse reference by name.
+    pub fn back_no(&self, name: &str) -> Option<u16> {
+        let at = self.backs.iter().position(|back| back.name == name)?;
+        u16::try_from(at).ok()
+    }
+}
