@@ -12,4 +12,5 @@
 //! ```
 
 pub mod model;
+pub mod tracker;
 pub mod yaml;

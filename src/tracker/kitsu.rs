@@ -1,0 +1,1 @@
+//! The Kitsu connector: REST for reading, its event stream for what changed.

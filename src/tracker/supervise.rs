@@ -1,0 +1,1 @@
+//! Drives a source: order, coalescing, gaps, reconnects, reconciles and first-use reads.
