@@ -61,6 +61,8 @@ pub struct Capabilities {
     pub reread: bool,
     /// Things can change without an event, so a periodic reconcile is needed.
     pub reconcile: bool,
+    /// Tables that `load` leaves out: their records are read on first use and dropped when an event names them.
+    pub lazy: &'static [&'static str],
 }
 
 /// How much to load.
@@ -79,8 +81,8 @@ pub enum Scope {
 pub enum Signal {
     /// These objects may have changed, appeared or gone. A kind may be named by its table.
     Changed { objects: Vec<ObjectRef>, cursor: Option<Str> },
-    /// Something of this scope changed, and it is not known what: load it soon.
-    Reload(Scope),
+    /// More of this scope changed than these objects, and it is not known what: load it soon.
+    Reload { scope: Scope, objects: Vec<ObjectRef> },
     /// Nothing changed, and the feed is alive.
     Heartbeat,
     /// The feed broke, and why. The stream ends after it.
