@@ -1,1 +1,0 @@
-//! Where the read path (check) and the write path (apply) meet.
