@@ -11,5 +11,8 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod cache;
+pub mod directory;
+pub mod engine;
 pub mod model;
 pub mod yaml;
