@@ -11,6 +11,7 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod authorizer;
 pub mod cache;
 pub mod directory;
 pub mod engine;

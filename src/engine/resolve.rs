@@ -4,7 +4,7 @@ use super::path::Path;
 use super::policy::{Policy, Reach};
 use crate::directory::{State, View};
 use crate::model::change::Dep;
-use crate::model::decision::{Decision, Reason, RuleRef};
+use crate::model::decision::{Decision, Reason};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
@@ -49,7 +49,10 @@ pub(super) enum Place {
 pub enum Resolved<'q> {
     Case(Case<'q>),
     /// Already decided, and by what.
-    Decided { decision: Decision, reads: Vec<Dep> },
+    Decided {
+        decision: Decision,
+        reads: Vec<Dep>,
+    },
     /// This has to be read from the tracker first.
     Missing(ObjectRef),
 }
@@ -85,10 +88,13 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             Place::Project(key) => (Target::Described, Place::Project(key)),
             Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
         },
-        Reach::Site => (Target::Described, match project(view, query) {
-            Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
-            place => place,
-        }),
+        Reach::Site => (
+            Target::Described,
+            match project(view, query) {
+                Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
+                place => place,
+            },
+        ),
     };
     if let (Some(value), Some(Value::Text(id))) = (&found.value, &query.value) {
         let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
@@ -204,9 +210,9 @@ impl Place {
 }
 
 impl Case<'_> {
-    /// The rule that decides.
-    pub fn rule(&self) -> RuleRef {
-        RuleRef { rule: self.rule, alternative: 0 }
+    /// Who asks.
+    pub fn subject(&self) -> Key {
+        self.subject
     }
 
     /// The key under which the decision can be cached; `None` where it depends on what is in the question alone.
