@@ -33,6 +33,11 @@ pub trait Source: Send + Sync + 'static {
     /// What of the contract this source offers.
     fn capabilities(&self) -> Capabilities;
 
+    /// The table under whose ids objects of this kind are filed.
+    fn table(&self, kind: &str) -> Str {
+        Str::from(kind)
+    }
+
     /// Proves that the tracker answers and lets this source in, and says the tracker's version.
     ///
     /// Called at each connect and every few seconds while live: cheap.

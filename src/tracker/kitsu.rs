@@ -137,6 +137,10 @@ impl Source for Kitsu {
         Capabilities { reread: true, reconcile: true, lazy: table::LAZY }
     }
 
+    fn table(&self, kind: &str) -> Str {
+        Table::of_kind(kind).map_or_else(|| Str::from(kind), |table| Str::from(table.kind()))
+    }
+
     async fn probe(&self) -> Result<Str, SourceError> {
         let (version, ()) = try_join!(self.check_version(), self.check_identity())?;
         Ok(version)

@@ -51,8 +51,8 @@ pub(super) enum Hinted {
 /// What became of a read.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    /// One mark of the object is to be cleared.
-    pub(super) clear: bool,
+    /// So many marks of the object are to be cleared.
+    pub(super) clear: usize,
     pub(super) waiters: Vec<Waiter>,
     /// How often in a row it has failed by now.
     pub(super) failures: u32,
@@ -102,7 +102,7 @@ impl Queue {
         let mut taken = Vec::new();
         while taken.len() < most {
             let Some(object) = self.ready.pop_front() else { break };
-            let Some(entry) = self.entries.get_mut(&object) else { continue };
+            let Some(entry) = self.entries.get_mut(&object).filter(|entry| entry.running.is_none()) else { continue };
             if entry.failures > 0 && !taken.is_empty() {
                 self.ready.push_front(object);
                 break;
@@ -128,7 +128,7 @@ impl Queue {
         } else {
             self.entries.remove(object);
         }
-        Settled { clear: marked, waiters, failures: 0 }
+        Settled { clear: usize::from(marked), waiters, failures: 0 }
     }
 
     /// The read failed. Where a hint wants it, it stays wanted until [`Queue::again`] makes it ready.
@@ -137,11 +137,11 @@ impl Queue {
         let Want { marked, mut waiters } = entry.running.take().unwrap_or_default();
         entry.failures += u32::from(count);
         let failures = entry.failures;
-        let mut clear = false;
+        let mut clear = 0;
         match &mut entry.wanted {
             // Marked twice: one read answers for both.
             Some(wanted) => {
-                clear = marked && wanted.marked;
+                clear = usize::from(marked && wanted.marked);
                 wanted.marked |= marked;
                 waiters.append(&mut wanted.waiters);
             }
@@ -171,11 +171,12 @@ impl Queue {
         for (object, entry) in &mut self.entries {
             if tables.contains(&object.kind) && entry.running.is_none() && !newer(object) {
                 if let Some(Want { marked, waiters }) = entry.wanted.take() {
-                    covered.push((object.clone(), Settled { clear: marked, waiters, failures: 0 }));
+                    covered.push((object.clone(), Settled { clear: usize::from(marked), waiters, failures: 0 }));
                 }
             }
         }
         self.entries.retain(|_, entry| entry.wanted.is_some() || entry.running.is_some());
+        self.ready.retain(|object| self.entries.contains_key(object));
         covered
     }
 
