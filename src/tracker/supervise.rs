@@ -129,7 +129,7 @@ impl Default for Options {
             at_once: 8,
             objects: 60,
             queue: 50_000,
-            retry: (Duration::from_millis(250), Duration::from_secs(30)),
+            retry: (Duration::from_millis(250), Duration::from_secs(5)),
         }
     }
 }
