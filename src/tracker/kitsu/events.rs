@@ -21,7 +21,7 @@ use super::socket::{self, Packet};
 use crate::tracker::{Signal, SourceError};
 
 /// How long connecting and each step of the handshake may take.
-const STEP: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_secs(5);
 /// How often we ping of our own, so that a quiet feed is known to live more often than zou's 25 s tell.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
