@@ -103,10 +103,11 @@ impl Listener {
                 None | Some(Ok(Message::Close(_))) => return Err("closed by the server".into()),
                 Some(Err(error)) => return Err(error.to_string()),
                 Some(Ok(Message::Pong(_))) => return Ok(Signal::Heartbeat),
-                Some(Ok(Message::Text(text))) => match self.hear(&text).await? {
-                    Some(signal) => return Ok(signal),
-                    None => {}
-                },
+                Some(Ok(Message::Text(text))) => {
+                    if let Some(signal) = self.hear(&text).await? {
+                        return Ok(signal);
+                    }
+                }
                 Some(Ok(_)) => {}
             }
         }
