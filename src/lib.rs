@@ -11,5 +11,9 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod authorizer;
+pub mod engine;
 pub mod model;
+pub mod proto;
+pub mod serve;
 pub mod yaml;

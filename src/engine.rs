@@ -1,0 +1,2 @@
+//! Stand-in until the engine lands.
+pub mod policy;
