@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::RwLock;
 
 use crate::engine::policy::Policy;
+use crate::engine::{Said, Step, StepOutcome as Outcome};
 use crate::model::change::Batch;
 use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
@@ -48,30 +49,12 @@ pub struct Freshness {
     pub age: Duration,
     pub cursor: Arc<str>,
 }
-#[derive(Debug)]
-pub struct Said {
-    pub rule: String,
-    pub text: String,
-}
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub decision: Decision,
     pub said: Arc<Said>,
     pub freshness: Freshness,
     pub cached: bool,
-}
-#[derive(Clone, Copy, Debug)]
-pub enum Outcome {
-    Held,
-    Failed,
-    Unknown,
-}
-#[derive(Debug)]
-pub struct Step {
-    pub rule: String,
-    pub text: String,
-    pub outcome: Outcome,
-    pub steps: Vec<Step>,
 }
 #[derive(Debug)]
 pub struct Explanation {

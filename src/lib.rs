@@ -12,6 +12,8 @@
 //! ```
 
 pub mod authorizer;
+pub mod cache;
+pub mod directory;
 pub mod engine;
 pub mod model;
 pub mod proto;

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Refusal;
-use crate::authorizer::{self, Answer, Explanation, Freshness, Outcome, Said, Step};
+use crate::authorizer::{self, Answer, Explanation, Freshness};
+use crate::engine::{Said, Step, StepOutcome};
 use crate::model::decision::{Decision, Reason};
 use crate::proto::v1;
 
@@ -119,9 +120,9 @@ fn reason_code(code: Reason) -> v1::ReasonCode {
 fn step(step: Step) -> v1::Step {
     let Step { rule, text, outcome, steps } = step;
     let outcome = match outcome {
-        Outcome::Held => v1::step::Outcome::Held,
-        Outcome::Failed => v1::step::Outcome::Failed,
-        Outcome::Unknown => v1::step::Outcome::Unknown,
+        StepOutcome::Held => v1::step::Outcome::Held,
+        StepOutcome::Failed => v1::step::Outcome::Failed,
+        StepOutcome::Unknown => v1::step::Outcome::Unknown,
     };
     v1::Step { rule, text, outcome: outcome.into(), steps: steps.into_iter().map(self::step).collect() }
 }
