@@ -13,9 +13,11 @@
 
 pub mod authorizer;
 pub mod cache;
+pub mod config;
 pub mod directory;
 pub mod engine;
 pub mod model;
 pub mod proto;
 pub mod serve;
+pub mod tracker;
 pub mod yaml;

@@ -29,8 +29,13 @@ pub struct Applied {
 impl Directory {
     /// Applies changes in order and says whose decisions may now differ.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        let mut writer =
-            Writer { schema: &self.schema, tables: &mut self.tables, touched: Touched::default(), changed: 0, quarantined: 0 };
+        let mut writer = Writer {
+            schema: &self.schema,
+            tables: &mut self.tables,
+            touched: Touched::default(),
+            changed: 0,
+            quarantined: 0,
+        };
         for change in changes {
             writer.change(change);
         }
@@ -150,9 +155,7 @@ impl Writer<'_> {
     fn rename(&mut self, key: Key, old: &State) {
         let subject = &self.schema.subject;
         let new = self.tables.state(key).clone();
-        for (field, index) in
-            [(subject.login, &mut self.tables.by_login), (subject.email, &mut self.tables.by_email)]
-        {
+        for (field, index) in [(subject.login, &mut self.tables.by_login), (subject.email, &mut self.tables.by_email)] {
             let (before, after) = (name(old, field), name(&new, field));
             if before == after {
                 continue;

@@ -20,10 +20,8 @@ impl Directory {
     pub fn difference(&self, snapshot: Snapshot) -> Vec<Change> {
         let Snapshot { complete, teams, changes, except } = snapshot;
         let mut removals = self.removals(&complete, teams, &changes, &except);
-        let mut differences: Vec<_> = changes
-            .into_iter()
-            .filter(|change| !self.excepted(change, &except) && self.differs(change))
-            .collect();
+        let mut differences: Vec<_> =
+            changes.into_iter().filter(|change| !self.excepted(change, &except) && self.differs(change)).collect();
         differences.append(&mut removals);
         differences
     }
@@ -31,7 +29,9 @@ impl Directory {
     fn excepted(&self, change: &Change, except: &HashSet<ObjectRef>) -> bool {
         let (kind, id) = match change {
             Change::Upsert(record) => (&record.kind, &record.id),
-            Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => (&object.kind, &object.id),
+            Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
+                (&object.kind, &object.id)
+            }
             Change::Team { project, .. } => (&Str::from(self.schema.kind_name(self.schema.subject.project)), project),
         };
         self.is_excepted(kind, id, except)
@@ -49,7 +49,9 @@ impl Directory {
     fn differs(&self, change: &Change) -> bool {
         match change {
             Change::Upsert(record) => !self.holds(record),
-            Change::Remove(object) => self.state_of(object).is_some_and(|state| !matches!(state, State::Gone | State::Unknown)),
+            Change::Remove(object) => {
+                self.state_of(object).is_some_and(|state| !matches!(state, State::Gone | State::Unknown))
+            }
             Change::Forget(object) => self.state_of(object).is_some_and(|state| *state != State::Unknown),
             // A quarantined record is told again: what was wrong with it may have changed.
             Change::Quarantine { .. } => true,
@@ -115,7 +117,8 @@ impl Directory {
 
     /// Objects of complete kinds that the snapshot does not list, and teams that it leaves out.
     fn removals(&self, complete: &[Str], teams: bool, changes: &[Change], except: &HashSet<ObjectRef>) -> Vec<Change> {
-        let tables: Vec<_> = complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
+        let tables: Vec<_> =
+            complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
         let mut listed: FxHashMap<KindNo, HashSet<&Id>> = FxHashMap::default();
         let mut with_team: HashSet<&Id> = HashSet::new();
         for change in changes {
@@ -135,7 +138,10 @@ impl Directory {
         let mut removals = Vec::new();
         for node in &self.tables.nodes {
             let known = matches!(node.state, State::Record(_) | State::Quarantined);
-            if !known || !tables.contains(&node.table) || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id)) {
+            if !known
+                || !tables.contains(&node.table)
+                || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
+            {
                 continue;
             }
             let object = ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() };
@@ -146,7 +152,10 @@ impl Directory {
         if teams {
             for project in self.tables.rosters.keys().filter_map(|key| self.tables.node(*key)) {
                 let kind = Str::from(self.schema.kind_name(project.table));
-                if project.table == self.schema.table_of(self.schema.subject.project) && !with_team.contains(&project.id) && !self.is_excepted(&kind, &project.id, except) {
+                if project.table == self.schema.table_of(self.schema.subject.project)
+                    && !with_team.contains(&project.id)
+                    && !self.is_excepted(&kind, &project.id, except)
+                {
                     removals.push(Change::Team { project: project.id.clone(), members: Vec::new() });
                 }
             }

@@ -51,7 +51,12 @@ pub(super) struct Names<'a> {
 }
 
 /// Compiles a pack, overlaid by `over` (file name and source).
-pub(super) fn policy(base: Source, over: Option<(&str, Source)>, pack: &str, digest: String) -> Result<Policy, Problems> {
+pub(super) fn policy(
+    base: Source,
+    over: Option<(&str, Source)>,
+    pack: &str,
+    digest: String,
+) -> Result<Policy, Problems> {
     let base_file = format!("policy/{pack}.yaml");
     let mut problems = Problems::new(&base_file);
     let schema = kinds::schema(&base, &mut problems);
@@ -62,7 +67,8 @@ pub(super) fn policy(base: Source, over: Option<(&str, Source)>, pack: &str, dig
     let (over_file, over) = over.as_ref().map_or(("", &empty), |(file, source)| (*file, source));
     let mut over_problems = Problems::new(over_file);
     if !over_file.is_empty() && over.pack.what != pack {
-        over_problems.add(over.pack.place, format!("this extends `{}`, but the tracker's pack is `{pack}`", over.pack.what));
+        over_problems
+            .add(over.pack.place, format!("this extends `{}`, but the tracker's pack is `{pack}`", over.pack.what));
     }
     let names = Names {
         schema: &schema,
@@ -131,7 +137,8 @@ impl Names<'_> {
             }
         }
         let known = self.atoms.iter().map(|atom| atom.name.what.as_str());
-        let known = known.chain(self.terms.iter().map(|term| term.name.what.as_str())).chain(["team", "role:", "site_role:"]);
+        let known =
+            known.chain(self.terms.iter().map(|term| term.name.what.as_str())).chain(["team", "role:", "site_role:"]);
         format!("there is no atom or term `{word}`{}", suggestion(word, known))
     }
 }

@@ -19,12 +19,20 @@ pub(super) enum Truth {
 /// A compiled condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
-    Leaf { left: Path, relation: Relation, right: Option<Path>, negated: bool },
+    Leaf {
+        left: Path,
+        relation: Relation,
+        right: Option<Path>,
+        negated: bool,
+    },
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
     /// Holds for at least one of the objects at the end of the path.
-    Some { over: Path, holds: Box<Condition> },
+    Some {
+        over: Path,
+        holds: Box<Condition>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

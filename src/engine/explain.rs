@@ -55,11 +55,19 @@ pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Ex
         restricted |= step.outcome != StepOutcome::Held;
         steps.push(step);
     }
-    let would_allow = if outcome.decision.allowed() || restricted && steps.iter().any(|step| step.outcome == StepOutcome::Held) {
-        nearest(rule.all.iter().flat_map(|restriction| &restriction.any), !outcome.decision.allowed(), policy, rule, &mut facts, &mut walk)
-    } else {
-        nearest(rule.any.iter(), true, policy, rule, &mut facts, &mut walk)
-    };
+    let would_allow =
+        if outcome.decision.allowed() || restricted && steps.iter().any(|step| step.outcome == StepOutcome::Held) {
+            nearest(
+                rule.all.iter().flat_map(|restriction| &restriction.any),
+                !outcome.decision.allowed(),
+                policy,
+                rule,
+                &mut facts,
+                &mut walk,
+            )
+        } else {
+            nearest(rule.any.iter(), true, policy, rule, &mut facts, &mut walk)
+        };
     let mut outcome = outcome;
     outcome.missing.extend(walk.missing);
     Explained { outcome, steps, would_allow }
@@ -128,7 +136,13 @@ fn nearest<'v>(
 }
 
 /// What would have to be granted for this conjunction; `None` where something stands against it that no grant mends.
-fn grants<'v>(way: &Conjunction, policy: &Policy, rule: &'v Rule, facts: &mut Facts, walk: &mut Walk<'v>) -> Option<Vec<String>> {
+fn grants<'v>(
+    way: &Conjunction,
+    policy: &Policy,
+    rule: &'v Rule,
+    facts: &mut Facts,
+    walk: &mut Walk<'v>,
+) -> Option<Vec<String>> {
     let mut grants = Vec::new();
     for (at, atom) in (0_u32..).zip(&rule.atoms) {
         let bit = 1_u64.checked_shl(at).unwrap_or_default();

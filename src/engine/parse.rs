@@ -117,16 +117,16 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
         source.pack = name(node, problems);
     }
     if !overlay {
-        source.roles = each(fields.take("roles"), problems, |key, node, problems| {
-            Some((key, Str::from(node.text(problems)?)))
-        });
+        source.roles =
+            each(fields.take("roles"), problems, |key, node, problems| Some((key, Str::from(node.text(problems)?))));
         source.subject = fields.take("subject").and_then(|node| subject(node, problems));
         source.kinds = each(fields.take("kinds"), problems, kind);
     }
     source.paths = each(fields.take("paths"), problems, path);
     source.atoms = each(fields.take("atoms"), problems, atom);
-    source.terms =
-        each(fields.take("terms"), problems, |name, node, problems| Some(TermSource { name, any: texts(node, problems) }));
+    source.terms = each(fields.take("terms"), problems, |name, node, problems| {
+        Some(TermSource { name, any: texts(node, problems) })
+    });
     source.rules = each(fields.take("rules"), problems, rule);
     fields.finish(problems);
     source
@@ -250,7 +250,8 @@ fn condition(node: &Node, problems: &mut Problems) -> Option<ConditionSource> {
             let place = map.place;
             map.finish(problems);
             if found.len() != 1 {
-                problems.add(place, "a condition is one of `all:`, `any:`, `not:`, `some:` with `holds:`, or a sentence");
+                problems
+                    .add(place, "a condition is one of `all:`, `any:`, `not:`, `some:` with `holds:`, or a sentence");
             }
             found.pop()
         }

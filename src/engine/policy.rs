@@ -168,7 +168,8 @@ impl Policy {
             .into_iter()
             .flatten()
             .map(|(action, rules)| {
-                let field = |pattern: &FieldPattern| format!("{}{}", pattern.start, if pattern.open { "*" } else { "" });
+                let field =
+                    |pattern: &FieldPattern| format!("{}{}", pattern.start, if pattern.open { "*" } else { "" });
                 (action.to_string(), rules.fields.iter().map(|(pattern, _)| field(pattern)).collect())
             })
             .collect();

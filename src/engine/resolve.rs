@@ -49,7 +49,10 @@ pub(super) enum Place {
 pub enum Resolved<'q> {
     Case(Case<'q>),
     /// Already decided, and by what.
-    Decided { decision: Decision, reads: Vec<Dep> },
+    Decided {
+        decision: Decision,
+        reads: Vec<Dep>,
+    },
     /// This has to be read from the tracker first.
     Missing(ObjectRef),
 }
@@ -85,10 +88,13 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             Place::Project(key) => (Target::Described, Place::Project(key)),
             Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
         },
-        Reach::Site => (Target::Described, match project(view, query) {
-            Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
-            place => place,
-        }),
+        Reach::Site => (
+            Target::Described,
+            match project(view, query) {
+                Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
+                place => place,
+            },
+        ),
     };
     if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
         let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());

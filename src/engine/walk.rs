@@ -169,7 +169,8 @@ impl<'v> Walk<'v> {
             None => {
                 to.unknown = true;
                 if self.view.schema().kind(kind).is_some_and(|kind| kind.lazy) {
-                    self.missing.push(ObjectRef { kind: Str::from(self.view.schema().kind_name(kind)), id: id.clone() });
+                    self.missing
+                        .push(ObjectRef { kind: Str::from(self.view.schema().kind_name(kind)), id: id.clone() });
                 }
             }
         }

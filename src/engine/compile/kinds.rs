@@ -10,7 +10,13 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
     let mut schema = Schema::default();
     for kind in &source.kinds {
         let table = number(schema.kinds.len());
-        schema.kinds.push(KindDef { name: kind.name.what.clone(), table, lazy: kind.lazy, label: kind.label.clone(), ..KindDef::default() });
+        schema.kinds.push(KindDef {
+            name: kind.name.what.clone(),
+            table,
+            lazy: kind.lazy,
+            label: kind.label.clone(),
+            ..KindDef::default()
+        });
         for variant in &kind.variants {
             schema.kinds.push(KindDef { name: variant.what.clone(), table, ..KindDef::default() });
         }
@@ -80,7 +86,9 @@ fn backs(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
             def.backs.push(BackDef { name: back.what.clone(), from, field: Some(number(at)) });
         }
     }
-    if let (Some(name), Some(project)) = (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project))) {
+    if let (Some(name), Some(project)) =
+        (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project)))
+    {
         project.backs.push(BackDef { name: name.what.clone(), from, field: None });
     }
 }
@@ -89,7 +97,8 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
     let part = |name: &str| source.parts.iter().find(|(part, _)| *part == name).map(|(_, named)| named);
     let kind = part("kind").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
     let project = part("project").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
-    let fields: Vec<_> = schema.kind(kind).map(|def| def.fields.iter().map(|field| field.name.as_str()).collect()).unwrap_or_default();
+    let fields: Vec<_> =
+        schema.kind(kind).map(|def| def.fields.iter().map(|field| field.name.as_str()).collect()).unwrap_or_default();
     let mut field = |name: &str| -> Option<FieldNo> {
         let named = part(name)?;
         let found = schema.kind(kind).and_then(|def| def.field_no(&named.what));

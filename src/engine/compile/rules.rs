@@ -99,7 +99,10 @@ impl<'a> Rules<'a> {
             Some(("project", _)) => Reach::Project,
             Some(("site", _)) => Reach::Site,
             Some((other, place)) => {
-                problems.add(place, format!("`scope:` is `project` or `site`, not `{other}`; without it a resource is named"));
+                problems.add(
+                    place,
+                    format!("`scope:` is `project` or `site`, not `{other}`; without it a resource is named"),
+                );
                 return None;
             }
         };
@@ -112,7 +115,10 @@ impl<'a> Rules<'a> {
                     problems.add(value.kind.place, format!("there is no kind `{}`{hint}", value.kind.what));
                     return None;
                 };
-                let default = value.default.as_ref().and_then(|text| complain(path::compile(&text.what, &scope), text.place, problems));
+                let default = value
+                    .default
+                    .as_ref()
+                    .and_then(|text| complain(path::compile(&text.what, &scope), text.place, problems));
                 scope.value = Some(value_kind);
                 Some(ValueRule { kind: value_kind, default: default.map(|(path, _)| path) })
             }
@@ -127,10 +133,21 @@ impl<'a> Rules<'a> {
             problems.add(body.place, format!("`{name}` names {} atoms; at most {MAX_ATOMS} are possible", atoms.len()));
             return None;
         }
-        let reads_field = atoms.iter().any(|atom| matches!(&atom.test, Test::Condition(condition) if reads_field(condition)));
+        let reads_field =
+            atoms.iter().any(|atom| matches!(&atom.test, Test::Condition(condition) if reads_field(condition)));
         let alternatives = body.any.iter().map(|text| text.what.clone()).collect();
         let number = u32::try_from(self.rules.len()).ok()?;
-        self.rules.push(Rule { name, reach, value, atoms, any, all, alternatives, reads_field, said: RuleSaid::default() });
+        self.rules.push(Rule {
+            name,
+            reach,
+            value,
+            atoms,
+            any,
+            all,
+            alternatives,
+            reads_field,
+            said: RuleSaid::default(),
+        });
         Some(number)
     }
 
@@ -145,9 +162,12 @@ impl<'a> Rules<'a> {
         for (source, text) in (1_u16..).zip(sources) {
             for unfolded in self.unfold(&text.what, text.place, 0, problems) {
                 let mut bits = |words: &[&str], problems: &mut Problems| {
-                    words.iter().filter_map(|word| self.atom(word, text.place, scope, atoms, problems)).fold(0_u64, |mask, at| {
-                        mask | 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default()
-                    })
+                    words
+                        .iter()
+                        .filter_map(|word| self.atom(word, text.place, scope, atoms, problems))
+                        .fold(0_u64, |mask, at| {
+                            mask | 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default()
+                        })
                 };
                 let must = bits(&unfolded.must, problems);
                 let must_not = bits(&unfolded.must_not, problems);
@@ -185,7 +205,9 @@ impl<'a> Rules<'a> {
                     problems.add(place, self.names.unknown(word));
                     return Vec::new();
                 }
-                None => list.iter_mut().for_each(|one| if negated { one.must_not.push(word) } else { one.must.push(word) }),
+                None => {
+                    list.iter_mut().for_each(|one| if negated { one.must_not.push(word) } else { one.must.push(word) })
+                }
             }
             if list.len() > MAX_CONJUNCTIONS {
                 problems.add(place, format!("`{text}` unfolds to more than {MAX_CONJUNCTIONS} conjunctions"));
@@ -196,7 +218,14 @@ impl<'a> Rules<'a> {
     }
 
     /// The number of an atom within its rule; compiled when it is first named.
-    fn atom(&self, word: &str, place: Place, scope: &Scope<'_>, atoms: &mut Vec<Atom>, problems: &mut Problems) -> Option<usize> {
+    fn atom(
+        &self,
+        word: &str,
+        place: Place,
+        scope: &Scope<'_>,
+        atoms: &mut Vec<Atom>,
+        problems: &mut Problems,
+    ) -> Option<usize> {
         if let Some(at) = atoms.iter().position(|atom| atom.name == word) {
             return Some(at);
         }
@@ -207,7 +236,13 @@ impl<'a> Rules<'a> {
 
     fn compile_atom(&self, word: &str, place: Place, scope: &Scope<'_>, problems: &mut Problems) -> Option<Atom> {
         let name = Str::from(word);
-        let title = |role: &str| self.names.roles.iter().find(|(name, _)| name == role).map_or_else(|| Str::from(role), |(_, title)| title.clone());
+        let title = |role: &str| {
+            self.names
+                .roles
+                .iter()
+                .find(|(name, _)| name == role)
+                .map_or_else(|| Str::from(role), |(_, title)| title.clone())
+        };
         let template = |text: &str, problems: &mut Problems| complain(Template::compile(text, scope), place, problems);
         if word == "team" {
             return Some(Atom {
@@ -252,7 +287,8 @@ impl<'a> Rules<'a> {
 
 /// Makes the fixed sentences of every rule.
 pub(super) fn say(policy: &mut Policy) {
-    let all: Vec<RuleSaid> = (0_u32..).zip(&policy.rules).map(|(number, rule)| rule_said(policy, number, rule)).collect();
+    let all: Vec<RuleSaid> =
+        (0_u32..).zip(&policy.rules).map(|(number, rule)| rule_said(policy, number, rule)).collect();
     for (rule, said) in policy.rules.iter_mut().zip(all) {
         rule.said = said;
     }
@@ -263,21 +299,30 @@ fn rule_said(policy: &Policy, number: u32, rule: &Rule) -> RuleSaid {
         Arc::new(Said { rule: policy.rule_name(RuleRef { rule: number, alternative }), text })
     };
     let of = |code| named(0, Said::of(code).text.clone());
-    let grants: Vec<_> = (1_u16..).zip(&rule.alternatives).map(|(source, _)| {
-        let ways = rule.any.iter().filter(|conjunction| conjunction.source == source);
-        ways.map(|conjunction| words_of(conjunction, rule)).collect::<Vec<_>>().join(", or ")
-    }).collect();
+    let grants: Vec<_> = (1_u16..)
+        .zip(&rule.alternatives)
+        .map(|(source, _)| {
+            let ways = rule.any.iter().filter(|conjunction| conjunction.source == source);
+            ways.map(|conjunction| words_of(conjunction, rule)).collect::<Vec<_>>().join(", or ")
+        })
+        .collect();
     let needs = match grants.is_empty() {
         true => "nobody may do this".to_owned(),
         false => format!("this takes: {}", grants.join("; or ")),
     };
     RuleSaid {
         granted: rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect(),
-        restricted: (1_u16..).zip(&rule.all).map(|(at, restriction)| {
-            let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
-            let said = Said { rule: format!("{}!{at}", policy.rule_name(RuleRef { rule: number, alternative: 0 })), text: format!("this needs besides: {}", ways.join(", or ")) };
-            Arc::new(said)
-        }).collect(),
+        restricted: (1_u16..)
+            .zip(&rule.all)
+            .map(|(at, restriction)| {
+                let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
+                let said = Said {
+                    rule: format!("{}!{at}", policy.rule_name(RuleRef { rule: number, alternative: 0 })),
+                    text: format!("this needs besides: {}", ways.join(", or ")),
+                };
+                Arc::new(said)
+            })
+            .collect(),
         no_grant: named(0, needs.clone()),
         not_member: named(0, format!("not in the project's team; {needs}")),
         indeterminate: of(Reason::Indeterminate),

@@ -1,0 +1,2 @@
+//! Stand-in until the trackers land.
+pub mod kitsu;
