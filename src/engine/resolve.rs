@@ -4,7 +4,7 @@ use super::path::Path;
 use super::policy::{Policy, Reach};
 use crate::directory::{State, View};
 use crate::model::change::Dep;
-use crate::model::decision::{Decision, Reason, RuleRef};
+use crate::model::decision::{Decision, Reason};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
@@ -210,9 +210,9 @@ impl Place {
 }
 
 impl Case<'_> {
-    /// The rule that decides.
-    pub fn rule(&self) -> RuleRef {
-        RuleRef { rule: self.rule, alternative: 0 }
+    /// Who asks.
+    pub fn subject(&self) -> Key {
+        self.subject
     }
 
     /// The key under which the decision can be cached; `None` where it depends on what is in the question alone.
