@@ -18,13 +18,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::runtime::{Builder, Runtime};
 
 use self::policy::PolicyFile;
 use self::source::Source;
-use self::tasks::{Ended, Tasks};
+use self::tasks::Tasks;
 use crate::authorizer::{Authorizer, Clock};
 use crate::config::Config;
 use crate::serve::drain::Drain;
@@ -121,8 +120,19 @@ impl Bound {
     /// # Errors
     /// Where it ended otherwise than asked.
     pub fn run(self, stops: BoxStream<'static, &'static str>) -> Result<(), RunError> {
-        let Self { addresses, check, background, listeners, tls, services, reporter, drain, authorizer, source, policy } =
-            self;
+        let Self {
+            addresses,
+            check,
+            background,
+            listeners,
+            tls,
+            services,
+            reporter,
+            drain,
+            authorizer,
+            source,
+            policy,
+        } = self;
         let (servers, server_ends) = Tasks::new(check.handle().clone());
         let (workers, worker_ends) = Tasks::new(background.handle().clone());
         for listener in listeners {
@@ -139,7 +149,8 @@ impl Bound {
         if let Some(file) = policy {
             workers.spawn("policy", endless(file.follow(authorizer)));
         }
-        let end = shutdown::supervise(stops, server_ends, worker_ends, &drain, &reporter);
+        let listening = addresses.len();
+        let end = shutdown::supervise(stops, server_ends, worker_ends, listening, &drain, &reporter);
         let outcome = background.block_on(end);
         background.block_on(workers.end());
         // Connections that the drain did not end are cut here.

@@ -8,7 +8,7 @@
 //!
 //! Relative paths are relative to the directory of the file. Nothing here reads the process environment.
 
-mod duration;
+pub mod duration;
 mod environment;
 mod files;
 mod read;

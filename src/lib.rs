@@ -11,8 +11,10 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod app;
 pub mod authorizer;
 pub mod cache;
+pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod engine;

@@ -32,23 +32,15 @@ pub(super) async fn follow(authorizer: Arc<Authorizer>, reporter: Arc<Reporter>)
 
 fn log(from: State, to: State, authorizer: &Authorizer) {
     let status = authorizer.status();
-    let (from, to, revision, age_ms) = (name(from), name(to), status.revision, status.age.as_millis());
+    let (revision, age_ms) = (status.revision, status.age.as_millis());
+    let (from, name) = (from.name(), to.name());
     match to {
-        State::Loading | State::Live => tracing::info!(from, to, revision, age_ms, "the mirror is {to}"),
+        State::Loading | State::Live => tracing::info!(from, to = name, revision, age_ms, "the mirror is {name}"),
         State::Degraded => {
-            tracing::warn!(from, to, revision, age_ms, "the mirror is degraded: its feed is down, answers get older");
+            tracing::warn!(from, to = name, revision, age_ms, "the mirror is {name}: no events come, its age grows");
         }
         State::Stale => {
-            tracing::error!(from, to, revision, age_ms, "the mirror is stale: every check is denied until it is fresh");
+            tracing::error!(from, to = name, revision, age_ms, "the mirror is {name}: every check is denied");
         }
-    }
-}
-
-fn name(state: State) -> &'static str {
-    match state {
-        State::Loading => "loading",
-        State::Live => "live",
-        State::Degraded => "degraded",
-        State::Stale => "stale",
     }
 }

@@ -1,13 +1,13 @@
 //! The studio's policy file: loaded at the start, loaded again when it changes.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::StartError;
 use crate::authorizer::Authorizer;
 use crate::engine::policy::Policy;
-use crate::yaml::Problems;
 
 /// How often the file is looked at.
 const POLL: Duration = Duration::from_millis(500);
@@ -17,15 +17,11 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) struct PolicyFile {
     pack: String,
     path: PathBuf,
-    seen: Option<Stamp>,
-    text: String,
-}
-
-/// What tells cheaply that a file may have changed.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
+    /// What was tried last, whether it could be put in force or not.
+    tried: String,
+    /// What the last look found and the one before did not: perhaps half a file, that is still being written.
+    unsettled: Option<String>,
+    unreadable: bool,
 }
 
 /// Loads the pack, overlaid by the file where there is one.
@@ -34,11 +30,10 @@ pub(super) fn load(pack: &str, path: Option<PathBuf>) -> Result<(Policy, Option<
         return Ok((Policy::load(pack, None).map_err(StartError::Policy)?, None));
     };
     let name = path.display().to_string();
-    // The stamp is taken first: a change in between is then seen as one.
-    let seen = stamp(&path).ok();
     let text = std::fs::read_to_string(&path).map_err(|error| StartError::Unreadable { path: name.clone(), error })?;
     let policy = Policy::load(pack, Some((&name, &text))).map_err(StartError::Policy)?;
-    Ok((policy, Some(PolicyFile { pack: pack.to_owned(), path, seen, text })))
+    let file = PolicyFile { pack: pack.to_owned(), path, tried: text, unsettled: None, unreadable: false };
+    Ok((policy, Some(file)))
 }
 
 // === impl PolicyFile ===
@@ -48,56 +43,78 @@ impl PolicyFile {
     pub(super) async fn follow(mut self, authorizer: Arc<Authorizer>) {
         loop {
             tokio::time::sleep(POLL).await;
-            match self.look() {
-                None => {}
-                Some(Ok(policy)) => {
-                    tracing::info!(file = %self.path.display(), digest = %policy.digest, "the policy changed");
+            // Read whole each time: a file's date and length do not tell every change of it.
+            let read = tokio::fs::read_to_string(&self.path).await;
+            let Some(text) = self.settled(read) else { continue };
+            let file = self.path.display().to_string();
+            match Policy::load(&self.pack, Some((&file, &text))) {
+                Ok(policy) => {
+                    tracing::info!(file, digest = policy.digest, "the policy changed and is in force");
                     authorizer.set_policy(policy);
                 }
-                Some(Err(Complaint::Unreadable(error))) => {
-                    tracing::error!(file = %self.path.display(), %error, "the policy file cannot be read; the old policy stays in force");
-                }
-                Some(Err(Complaint::Wrong(problems))) => {
-                    tracing::error!(file = %self.path.display(), "the policy file is wrong; the old policy stays in force:\n{problems}");
+                Err(problems) => {
+                    tracing::error!(file, "the policy changed and is wrong; the old one stays in force:\n{problems}");
                 }
             }
+            self.tried = text;
         }
     }
 
-    /// `None` where nothing changed since the last look.
-    fn look(&mut self) -> Option<Result<Policy, Complaint>> {
-        let stamp = match stamp(&self.path) {
-            Ok(stamp) => Some(stamp),
-            Err(error) => {
-                // Told once: the missing stamp is remembered.
-                return self.seen.take().map(|_| Err(Complaint::Unreadable(error)));
-            }
-        };
-        if stamp == self.seen {
-            return None;
-        }
-        let text = match std::fs::read_to_string(&self.path) {
+    /// The text of the file, if it is new and two looks in a row found it.
+    fn settled(&mut self, read: io::Result<String>) -> Option<String> {
+        let text = match read {
             Ok(text) => text,
-            Err(error) => return self.seen.take().map(|_| Err(Complaint::Unreadable(error))),
+            Err(error) => {
+                if !std::mem::replace(&mut self.unreadable, true) {
+                    let file = self.path.display();
+                    tracing::error!(%file, %error, "the policy file cannot be read; the policy stays in force");
+                }
+                return None;
+            }
         };
-        self.seen = stamp;
-        if text == self.text {
+        self.unreadable = false;
+        if text == self.tried {
+            self.unsettled = None;
             return None;
         }
-        self.text = text;
-        let name = self.path.display().to_string();
-        Some(Policy::load(&self.pack, Some((&name, &self.text))).map_err(Complaint::Wrong))
+        if self.unsettled.as_ref() == Some(&text) {
+            self.unsettled = None;
+            return Some(text);
+        }
+        self.unsettled = Some(text);
+        None
     }
 }
 
-/// Why a change of the file is not put in force.
-#[derive(Debug)]
-enum Complaint {
-    Unreadable(std::io::Error),
-    Wrong(Problems),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn stamp(path: &std::path::Path) -> std::io::Result<Stamp> {
-    let found = std::fs::metadata(path)?;
-    Ok(Stamp { modified: found.modified().ok(), length: found.len() })
+    #[test]
+    fn half_a_file_is_not_a_policy() {
+        let tried = "restrictions: [a, b]".to_owned();
+        let mut file =
+            PolicyFile { pack: "kitsu".into(), path: "p.yaml".into(), tried, unsettled: None, unreadable: false };
+        let mut look = |text: &str| file.settled(Ok(text.to_owned()));
+        assert_eq!(look("restrictions: [a, b]"), None);
+        assert_eq!(look("restri"), None);
+        assert_eq!(look("restrictions: [a]"), None);
+        assert_eq!(look("restrictions: [a]").as_deref(), Some("restrictions: [a]"));
+        assert_eq!(look("restrictions: [a, b]"), None);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_changes_nothing() {
+        let mut file = PolicyFile {
+            pack: "kitsu".into(),
+            path: "p.yaml".into(),
+            tried: "a".into(),
+            unsettled: None,
+            unreadable: false,
+        };
+        assert_eq!(file.settled(Err(io::ErrorKind::NotFound.into())), None);
+        assert!(file.unreadable);
+        assert_eq!(file.settled(Ok("a".into())), None);
+        assert!(!file.unreadable);
+    }
 }

@@ -50,7 +50,7 @@ impl Tasks {
         let mut telling = Telling { ends: self.ends.clone(), ended: Some(early) };
         let task = async move {
             let outcome = future.await;
-            telling.ended = Some(Ended { name, outcome });
+            telling.ends_with(Ended { name, outcome });
         };
         let task = self.runtime.spawn(task.instrument(tracing::info_span!("task", name)));
         self.running.lock().push(task);
@@ -66,6 +66,12 @@ impl Tasks {
             // A task that panicked has told so before.
             let _ = task.await;
         }
+    }
+}
+
+impl Telling {
+    fn ends_with(&mut self, ended: Ended) {
+        self.ended = Some(ended);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Where a number has no unit, a unit is unknown, or the length is out of all bounds.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no length of time; write a number and a unit, like 500ms, 30s, 10m or 1h30m");
     let mut rest = text;
     let mut length = Duration::ZERO;

@@ -12,12 +12,7 @@ use crate::serve::tls;
 use crate::yaml::{Fields, Node, Problems};
 
 const LISTEN: &str = "127.0.0.1:7300";
-const MAX_STALENESS: Duration = Duration::from_secs(10 * 60);
 const RECONCILE: Duration = Duration::from_secs(5 * 60);
-/// How long a decision waits for a re-read that is under way.
-const PENDING_WAIT: Duration = Duration::from_millis(50);
-/// So many decisions are remembered.
-const CACHE_CAPACITY: u64 = 1_000_000;
 /// Keys that later versions have.
 const NOT_YET: [&str; 5] = ["admin", "snapshot_dir", "guard", "decision_log", "otlp"];
 
@@ -27,7 +22,7 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
     let mut fields = root.map(problems)?;
     let tls = fields.take("tls").map(|node| tls(node, &mut files, problems));
     let listen = listen(&mut fields, tls.is_some(), problems);
-    let max_staleness = length(&mut fields, "max_staleness", MAX_STALENESS, problems);
+    let max_staleness = length(&mut fields, "max_staleness", Options::default().max_staleness, problems);
     let reconcile = length(&mut fields, "reconcile", RECONCILE, problems);
     let policy = fields.take("policy").map(|node| files.readable(node, problems));
     let tracker = match (fields.take("tracker"), fallback) {
@@ -48,7 +43,7 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
     fields.finish(problems);
     Some(Config {
         serve: serve::Config { listen, tls: tls.flatten() },
-        authorizer: Options { max_staleness, pending_wait: PENDING_WAIT, cache_capacity: CACHE_CAPACITY },
+        authorizer: Options { max_staleness, ..Options::default() },
         reconcile,
         policy: policy.flatten(),
         tracker: tracker?,

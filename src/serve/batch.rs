@@ -65,7 +65,6 @@ pub(super) async fn check(core: &Core, batch: v1::BatchCheckRequest) -> Result<v
         results.push(result);
         breathe(at).await;
     }
-    let freshness = freshness.or_else(|| Some(reply::status_freshness(&core.authorizer.status())));
     Ok(v1::BatchCheckResponse { results, freshness, call_id: core.call_id() })
 }
 

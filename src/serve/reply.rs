@@ -57,26 +57,18 @@ pub(super) fn freshness(freshness: &Freshness) -> v1::Freshness {
     }
 }
 
-/// How fresh the mirror is.
-pub(super) fn status_freshness(status: &authorizer::Status) -> v1::Freshness {
-    v1::Freshness {
-        revision: status.revision,
-        as_of: Some(timestamp(status.as_of)),
-        age: Some(duration(status.age)),
-        source_cursor: status.cursor.to_string(),
-    }
-}
-
 /// What `GetServerInfo` says.
 pub(super) fn server_info(status: authorizer::Status, limits: v1::server_info::Limits) -> v1::ServerInfo {
+    let authorizer::Status { state: _, revision, as_of, age, cursor, counts, policy_digest, tracker, tracker_version } =
+        status;
     v1::ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        freshness: Some(status_freshness(&status)),
+        tracker,
+        tracker_version,
+        policy_digest,
+        freshness: Some(freshness(&Freshness { revision, as_of, age, cursor })),
         limits: Some(limits),
-        tracker: status.tracker.to_string(),
-        tracker_version: status.tracker_version.to_string(),
-        policy_digest: status.policy_digest.to_string(),
-        counts: status.counts.into_iter().collect(),
+        counts: counts.into_iter().collect(),
     }
 }
 

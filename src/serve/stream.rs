@@ -1,8 +1,8 @@
 //! CheckStream: answers in request order, without a task or an allocation for a request that need not wait.
 //!
 //! ```text
-//! request ─► check, polled once ─ ready ─► answer            (nothing waits before it)
-//!                  └─ must wait ─► window ─► answer          (what comes behind it waits in the window, answered)
+//! request ─► check now ─ decided ─► answer            (nothing waits before it)
+//!                └─ must wait ─► window ─► answer     (what comes behind it waits in the window, answered)
 //! ```
 
 use std::collections::VecDeque;
@@ -16,7 +16,6 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
 use prost::DecodeError;
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::ReusableBoxFuture;
 use tonic::Status;
 
 use super::error::Refusal;
@@ -37,8 +36,6 @@ pub(super) struct Answers<S> {
     requests: S,
     open: bool,
     window: VecDeque<Slot>,
-    /// The place for the next check to run in: reused until a check has to wait in it.
-    spare: Option<ReusableBoxFuture<'static, v1::CheckResponse>>,
     deadline: Option<Pin<Box<Sleep>>>,
     ending: Ending,
     in_a_row: usize,
@@ -46,7 +43,7 @@ pub(super) struct Answers<S> {
 
 enum Slot {
     Ready(v1::CheckResponse),
-    Waiting(ReusableBoxFuture<'static, v1::CheckResponse>),
+    Waiting(BoxFuture<'static, v1::CheckResponse>),
 }
 
 enum Ending {
@@ -81,12 +78,12 @@ impl<S> Answers<S> {
     pub(super) fn new(core: Arc<Core>, requests: S, time_left: Option<Duration>) -> Self {
         let deadline = time_left.map(|left| Box::pin(tokio::time::sleep(left)));
         let ending = Ending::Not(core.drain.wait().boxed());
-        Self { core, requests, open: true, window: VecDeque::new(), spare: None, deadline, ending, in_a_row: 0 }
+        Self { core, requests, open: true, window: VecDeque::new(), deadline, ending, in_a_row: 0 }
     }
 
     /// Starts a check. `Some` when its answer is there at once.
-    fn start(&mut self, item: impl Item, cx: &mut Context<'_>) -> Option<v1::CheckResponse> {
-        let core = Arc::clone(&self.core);
+    fn start(&mut self, item: impl Item) -> Option<v1::CheckResponse> {
+        let core = &self.core;
         let request = match item.into_request() {
             Ok(request) => request,
             Err(error) => {
@@ -94,21 +91,12 @@ impl<S> Answers<S> {
                 return Some(reply::refused(&refusal, String::new(), core.call_id()));
             }
         };
-        let check = answer(core, request);
-        let mut place = match self.spare.take() {
-            Some(mut place) => {
-                place.set(check);
-                place
-            }
-            None => ReusableBoxFuture::new(check),
-        };
-        match place.poll(cx) {
-            Poll::Ready(response) => {
-                self.spare = Some(place);
-                Some(response)
-            }
-            Poll::Pending => {
-                self.window.push_back(Slot::Waiting(place));
+        let checked = convert::query(&request).map(|query| core.authorizer.check_now(&query));
+        match checked {
+            Ok(Some(answer)) => Some(reply::check(&answer, request.correlation_id, core.call_id())),
+            Err(refusal) => Some(reply::refused(&refusal, request.correlation_id, core.call_id())),
+            Ok(None) => {
+                self.window.push_back(Slot::Waiting(answer(Arc::clone(core), request).boxed()));
                 None
             }
         }
@@ -118,7 +106,7 @@ impl<S> Answers<S> {
     fn advance(&mut self, cx: &mut Context<'_>) {
         for slot in &mut self.window {
             if let Slot::Waiting(check) = slot
-                && let Poll::Ready(response) = check.poll(cx)
+                && let Poll::Ready(response) = check.poll_unpin(cx)
             {
                 *slot = Slot::Ready(response);
             }
@@ -210,15 +198,13 @@ where
             }
             match Pin::new(&mut this.requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
-                    let response = this.start(item, cx);
-                    if this.window.is_empty()
-                        && let Some(response) = response
-                    {
-                        this.in_a_row += 1;
-                        return Poll::Ready(Some(Ok(response)));
-                    }
-                    if let Some(response) = response {
-                        this.window.push_back(Slot::Ready(response));
+                    match this.start(item) {
+                        Some(response) if this.window.is_empty() => {
+                            this.in_a_row += 1;
+                            return Poll::Ready(Some(Ok(response)));
+                        }
+                        Some(response) => this.window.push_back(Slot::Ready(response)),
+                        None => this.advance(cx),
                     }
                     if let Ending::Soon { .. } = this.ending {
                         this.follow_drain(cx, true);
@@ -251,7 +237,7 @@ impl<S> fmt::Debug for Answers<S> {
     }
 }
 
-/// The whole of one request; never fails, so that the others are answered.
+/// The answer to a request that has to wait; never fails, so that the others are answered.
 async fn answer(core: Arc<Core>, request: v1::CheckRequest) -> v1::CheckResponse {
     let checked = match convert::query(&request) {
         Ok(query) => core.check(&query).await,
