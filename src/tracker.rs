@@ -1,2 +1,0 @@
-//! Stand-in until the trackers land.
-pub mod kitsu;
