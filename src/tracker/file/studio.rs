@@ -1,0 +1,138 @@
+//! Reads a studio file: all problems at once, or all objects.
+
+use rustc_hash::FxHashMap;
+
+use super::entry::{Entry, Reader};
+use super::refs::Seen;
+use crate::model::change::{Change, Snapshot};
+use crate::model::id::{Id, Str};
+use crate::model::record::Record;
+use crate::model::schema::{KindNo, Schema};
+use crate::model::value::Value;
+use crate::yaml::{Node, Place, Problems, parse, suggestion};
+
+/// The policy pack of a studio file that names none.
+pub const DEFAULT_PACK: &str = "kitsu";
+
+/// Reads the text of a studio file, written for the kinds of `schema`. `file` is the name that complaints carry.
+///
+/// # Errors
+/// Where the text is no YAML, or has an unknown section or field, a dangling id or one given twice.
+pub fn read(file: &str, text: &str, schema: &Schema) -> Result<Snapshot, Problems> {
+    let root = parse(file, text)?;
+    let mut problems = Problems::new(file);
+    let snapshot = from_node(&root, schema, &mut problems);
+    problems.into_result(snapshot)
+}
+
+/// The name of the pack that a studio file is written for.
+///
+/// # Errors
+/// Where the text is no YAML map, or `pack:` is no word.
+pub fn pack(file: &str, text: &str) -> Result<Str, Problems> {
+    let root = parse(file, text)?;
+    let mut problems = Problems::new(file);
+    let pack = pack_of(&root, &mut problems);
+    problems.into_result(pack)
+}
+
+/// The name of the pack that a studio is written for, where the studio is part of a larger file.
+pub fn pack_of(root: &Node, problems: &mut Problems) -> Str {
+    let named = root.map(problems).and_then(|mut fields| fields.take("pack"));
+    named.and_then(|node| node.text(problems)).map_or(Str::const_new(DEFAULT_PACK), Str::from)
+}
+
+/// Reads a studio that is part of a larger file. Where there are complaints, the snapshot is not whole.
+pub fn from_node(root: &Node, schema: &Schema, problems: &mut Problems) -> Snapshot {
+    let mut seen = Seen::default();
+    let mut rows: Vec<(KindNo, Place, Entry)> = Vec::new();
+    for (key, section) in root.map(problems).map(|fields| fields.entries()).unwrap_or_default() {
+        if key.text == "pack" {
+            continue;
+        }
+        let Some((no, kind)) = schema.kind_no(&key.text).and_then(|no| Some((no, schema.kind(no)?))) else {
+            let kinds = schema.kinds.iter().map(|kind| kind.name.as_str());
+            let hint = suggestion(&key.text, kinds.chain(["pack"]));
+            problems.add(key.place, format!("there is no kind `{}`{hint}", key.text));
+            continue;
+        };
+        for node in section.list() {
+            let mut reader = Reader { schema, no, kind, seen: &mut seen, problems };
+            rows.extend(reader.entry(node).map(|entry| (no, node.place, entry)));
+        }
+    }
+    seen.check(schema, problems);
+    if problems.is_empty() {
+        inherit_projects(&mut rows, schema, problems);
+    }
+    snapshot(rows, schema)
+}
+
+/// Gives what names no project the one that all it refers to lie in: a task lies where its shot lies.
+fn inherit_projects(rows: &mut [(KindNo, Place, Entry)], schema: &Schema, problems: &mut Problems) {
+    let mut projects: FxHashMap<(KindNo, Str), Id> = FxHashMap::default();
+    let mut open: Vec<usize> = Vec::new();
+    for (at, (no, _, entry)) in rows.iter().enumerate() {
+        match &entry.record.project {
+            Some(project) => {
+                projects.insert((schema.table_of(*no), text_of(&entry.record.id)), project.clone());
+            }
+            None => open.push(at),
+        }
+    }
+    loop {
+        let before = open.len();
+        open.retain(|at| {
+            let Some((no, place, entry)) = rows.get_mut(*at) else { return false };
+            let mut found: Vec<&Id> = targets(*no, &entry.record, schema)
+                .filter_map(|(kind, id)| projects.get(&(schema.table_of(kind), id.clone())))
+                .collect();
+            found.dedup();
+            match found.as_slice() {
+                [] => return true,
+                [one] => {
+                    let project = (*one).clone();
+                    projects.insert((schema.table_of(*no), text_of(&entry.record.id)), project.clone());
+                    entry.record.project = Some(project);
+                }
+                [..] => problems.add(*place, "it refers to objects of several projects: write its `project:`"),
+            }
+            false
+        });
+        if open.is_empty() || open.len() == before {
+            return;
+        }
+    }
+}
+
+/// The objects that a record's single references name.
+fn targets<'r>(no: KindNo, record: &'r Record, schema: &'r Schema) -> impl Iterator<Item = (KindNo, &'r Str)> {
+    let fields = schema.kind(no).map(|kind| kind.fields.as_slice()).unwrap_or_default();
+    fields.iter().zip(&record.fields).filter_map(|(field, (_, value))| match (field.target, value) {
+        (Some(kind), Value::Text(id)) => Some((kind, id)),
+        _ => None,
+    })
+}
+
+fn snapshot(rows: Vec<(KindNo, Place, Entry)>, schema: &Schema) -> Snapshot {
+    let mut changes = Vec::with_capacity(rows.len());
+    let mut teams = Vec::new();
+    for (_, _, Entry { record, team }) in rows {
+        if let Some(members) = team {
+            teams.push(Change::Team { project: record.id.clone(), members });
+        }
+        changes.push(Change::Upsert(record));
+    }
+    changes.append(&mut teams);
+    let tables = (0..).zip(&schema.kinds).filter(|(no, kind)| kind.table == *no);
+    Snapshot {
+        complete: tables.map(|(_, kind)| kind.name.clone()).collect(),
+        teams: true,
+        changes,
+        ..Snapshot::default()
+    }
+}
+
+fn text_of(id: &Id) -> Str {
+    compact_str::format_compact!("{id}")
+}
