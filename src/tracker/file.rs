@@ -21,12 +21,12 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
+use self::studio::Vocabulary;
 use self::watch::{Held, Look, Watch};
 use super::progress::Progress;
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{ObjectRef, Str};
-use crate::model::schema::Schema;
 
 /// The studio that `serve --demo` shows.
 pub const DEMO: &str = include_str!("file/demo.yaml");
@@ -43,14 +43,14 @@ pub struct File {
 }
 
 impl File {
-    /// The file at `path`, watched. `pack` is the policy in force: a file that is changed to another pack is refused.
-    pub fn at(path: PathBuf, pack: &str, schema: Arc<Schema>) -> Self {
-        Self { watch: Arc::new(Watch::new(Some(path), pack, schema)) }
+    /// The file at `path`, watched. `words` are those of the policy in force.
+    pub fn at(path: PathBuf, words: Vocabulary) -> Self {
+        Self { watch: Arc::new(Watch::new(Some(path), words)) }
     }
 
     /// The embedded demo studio, which never changes.
-    pub fn demo(schema: Arc<Schema>) -> Self {
-        Self { watch: Arc::new(Watch::new(None, studio::DEFAULT_PACK, schema)) }
+    pub fn demo(words: Vocabulary) -> Self {
+        Self { watch: Arc::new(Watch::new(None, words)) }
     }
 
     async fn look(&self) -> Result<Arc<Held>, SourceError> {

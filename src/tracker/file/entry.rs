@@ -1,10 +1,11 @@
 //! One entry of a studio file: a line such as `{id: sh010, project: atlas, parent_id: sq01}`.
 
 use super::refs::{Seen, Wanted};
+use super::studio::Vocabulary;
 use super::value;
 use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
-use crate::model::schema::{FieldNo, KindDef, KindNo, Schema};
+use crate::model::schema::{FieldNo, KindDef, KindNo, SubjectDef};
 use crate::model::value::Value;
 use crate::yaml::{Data, Key, Node, Problems, suggestion};
 
@@ -17,7 +18,7 @@ pub(super) struct Entry {
 
 /// Reads entries of one kind.
 pub(super) struct Reader<'a> {
-    pub schema: &'a Schema,
+    pub words: &'a Vocabulary,
     pub no: KindNo,
     pub kind: &'a KindDef,
     pub seen: &'a mut Seen,
@@ -47,7 +48,7 @@ impl Reader<'_> {
             self.problems.add(key.place, "an id cannot be empty");
             return None;
         }
-        if let Some(first) = self.seen.add(self.schema, self.no, id, key.place) {
+        if let Some(first) = self.seen.add(&self.words.schema, self.no, id, key.place) {
             self.problems.add(key.place, format!("`{id}` stands twice; first in line {}", first.line));
         }
         let mut record = Record::new(&self.kind.name, id).named(id);
@@ -69,7 +70,7 @@ impl Reader<'_> {
             }
             "project" if self.in_projects() => {
                 entry.record.project =
-                    self.reference(self.schema.subject.project, node).map(|id| Id::from(id.as_str()));
+                    self.reference(self.subject().project, node).map(|id| Id::from(id.as_str()));
                 return;
             }
             "team" if self.is_project() => {
@@ -100,6 +101,7 @@ impl Reader<'_> {
                 )),
                 _ => self.reference(target, node).map(Value::Text),
             },
+            None if self.is_role(no) => self.role(node).map(Value::Text),
             None if self.is_flag(no) => node.bool(self.problems).map(Value::Bool),
             None if self.is_word(no) => node.text(self.problems).map(Value::text),
             None => value::read(node, self.problems),
@@ -114,7 +116,7 @@ impl Reader<'_> {
     }
 
     fn team(&mut self, node: &Node) -> Vec<Member> {
-        let person = self.schema.subject.kind;
+        let person = self.subject().kind;
         let Data::Map(entries) = &node.data else {
             // `[ada, bob]`: all with their own role.
             let nodes = node.list().iter();
@@ -127,20 +129,32 @@ impl Reader<'_> {
         let mut members = Vec::new();
         for (key, role) in entries {
             self.seen.want(Wanted { kind: person, id: Str::from(&*key.text), place: key.place });
-            let role = if role.is_null() { None } else { role.text(self.problems).map(|text| (text, role.place)) };
-            if let Some((text, place)) = role
-                && self.schema.subject.fixed_roles.iter().any(|fixed| fixed == text)
-            {
-                self.problems.add(place, format!("`{text}` is a role of the whole studio: give it to the person"));
-            }
-            members.push(Member { person: Id::from(&*key.text), role: role.map(|(text, _)| Str::from(text)) });
+            let role = if role.is_null() { None } else { self.project_role(role) };
+            members.push(Member { person: Id::from(&*key.text), role });
         }
         members
     }
 
+    fn role(&mut self, node: &Node) -> Option<Str> {
+        let role = Str::from(node.text(self.problems)?);
+        if !self.words.roles.contains(&role) {
+            let hint = suggestion(&role, self.words.roles.iter().map(Str::as_str));
+            self.problems.add(node.place, format!("there is no role `{role}`{hint}"));
+        }
+        Some(role)
+    }
+
+    fn project_role(&mut self, node: &Node) -> Option<Str> {
+        let role = self.role(node)?;
+        if self.subject().fixed_roles.contains(&role) {
+            self.problems.add(node.place, format!("`{role}` is a role of the whole studio: give it to the person"));
+        }
+        Some(role)
+    }
+
     /// What is left out is empty, but a person is active and has a role.
     fn defaults(&mut self, record: &mut Record, node: &Node) {
-        let subject = &self.schema.subject;
+        let subject = self.subject();
         if let Some(no) = self.kind.field_no("name")
             && is_null(record, no)
         {
@@ -165,22 +179,30 @@ impl Reader<'_> {
     }
 
     fn is_project(&self) -> bool {
-        self.no == self.schema.subject.project
+        self.no == self.subject().project
     }
 
     fn in_projects(&self) -> bool {
-        !self.is_project() && self.no != self.schema.subject.kind
+        !self.is_project() && self.no != self.subject().kind
+    }
+
+    fn subject(&self) -> &SubjectDef {
+        &self.words.schema.subject
+    }
+
+    fn is_role(&self, no: FieldNo) -> bool {
+        self.no == self.subject().kind && no == self.subject().role
     }
 
     fn is_flag(&self, no: FieldNo) -> bool {
-        let subject = &self.schema.subject;
+        let subject = self.subject();
         self.no == subject.kind && (no == subject.active || subject.bot == Some(no))
     }
 
     fn is_word(&self, no: FieldNo) -> bool {
-        let subject = &self.schema.subject;
+        let subject = self.subject();
         self.kind.field_no("name") == Some(no)
-            || self.no == subject.kind && [Some(subject.role), subject.login, subject.email].contains(&Some(no))
+            || self.no == subject.kind && [subject.login, subject.email].contains(&Some(no))
     }
 
     fn known(&self) -> impl Iterator<Item = &str> {

@@ -1,5 +1,7 @@
 //! Reads a studio file: all problems at once, or all objects.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::entry::{Entry, Reader};
@@ -14,14 +16,23 @@ use crate::yaml::{Node, Place, Problems, parse, suggestion};
 /// The policy pack of a studio file that names none.
 pub const DEFAULT_PACK: &str = "kitsu";
 
-/// Reads the text of a studio file, written for the kinds of `schema`. `file` is the name that complaints carry.
+/// What a studio file may speak of: the kinds and roles of one pack.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    pub pack: Str,
+    pub schema: Arc<Schema>,
+    pub roles: Vec<Str>,
+}
+
+/// Reads the text of a studio file. `file` is the name that complaints carry.
 ///
 /// # Errors
-/// Where the text is no YAML, or has an unknown section or field, a dangling id or one given twice.
-pub fn read(file: &str, text: &str, schema: &Schema) -> Result<Snapshot, Problems> {
+/// Where the text is no YAML, is for another pack, has an unknown section, field or role, a dangling id or one given
+/// twice.
+pub fn read(file: &str, text: &str, words: &Vocabulary) -> Result<Snapshot, Problems> {
     let root = parse(file, text)?;
     let mut problems = Problems::new(file);
-    let snapshot = from_node(&root, schema, &mut problems);
+    let snapshot = from_node(&root, words, &mut problems);
     problems.into_result(snapshot)
 }
 
@@ -32,18 +43,25 @@ pub fn read(file: &str, text: &str, schema: &Schema) -> Result<Snapshot, Problem
 pub fn pack(file: &str, text: &str) -> Result<Str, Problems> {
     let root = parse(file, text)?;
     let mut problems = Problems::new(file);
-    let pack = pack_of(&root, &mut problems);
+    let (_, pack) = pack_of(&root, &mut problems);
     problems.into_result(pack)
 }
 
-/// The name of the pack that a studio is written for, where the studio is part of a larger file.
-pub fn pack_of(root: &Node, problems: &mut Problems) -> Str {
+/// The name of the pack that a studio is written for and where it stands, the studio being part of a larger file.
+pub fn pack_of(root: &Node, problems: &mut Problems) -> (Place, Str) {
     let named = root.map(problems).and_then(|mut fields| fields.take("pack"));
-    named.and_then(|node| node.text(problems)).map_or(Str::const_new(DEFAULT_PACK), Str::from)
+    let pack = named.and_then(|node| Some((node.place, Str::from(node.text(problems)?))));
+    pack.unwrap_or((root.place, Str::const_new(DEFAULT_PACK)))
 }
 
 /// Reads a studio that is part of a larger file. Where there are complaints, the snapshot is not whole.
-pub fn from_node(root: &Node, schema: &Schema, problems: &mut Problems) -> Snapshot {
+pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Snapshot {
+    let Vocabulary { pack: in_force, schema, roles: _ } = words;
+    let (place, pack) = pack_of(root, problems);
+    if pack != *in_force {
+        problems.add(place, format!("this is a studio for the pack `{pack}`, and `{in_force}` is in force"));
+        return Snapshot::default();
+    }
     let mut seen = Seen::default();
     let mut rows: Vec<(KindNo, Place, Entry)> = Vec::new();
     for (key, section) in root.map(problems).map(|fields| fields.entries()).unwrap_or_default() {
@@ -57,7 +75,7 @@ pub fn from_node(root: &Node, schema: &Schema, problems: &mut Problems) -> Snaps
             continue;
         };
         for node in section.list() {
-            let mut reader = Reader { schema, no, kind, seen: &mut seen, problems };
+            let mut reader = Reader { words, no, kind, seen: &mut seen, problems };
             rows.extend(reader.entry(node).map(|entry| (no, node.place, entry)));
         }
     }

@@ -8,11 +8,11 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::model::record::{Member, Record};
-use crate::model::schema::{FieldDef, KindDef, KindNo, SubjectDef};
+use crate::model::schema::{FieldDef, KindDef, KindNo, Schema, SubjectDef};
 use crate::model::value::Value;
 
 /// Kinds like those of the kitsu pack, few enough to be seen at once.
-fn schema() -> Arc<Schema> {
+fn words() -> Vocabulary {
     let kind = |name: &str, table: KindNo, fields: &[(&str, Option<KindNo>)]| KindDef {
         name: name.into(),
         table,
@@ -22,7 +22,7 @@ fn schema() -> Arc<Schema> {
     let person =
         [("active", None), ("is_bot", None), ("role", None), ("desktop_login", None), ("departments", Some(2))];
     let task = [("entity_id", Some(3)), ("assignees", Some(0)), ("data", None)];
-    Arc::new(Schema {
+    let schema = Schema {
         kinds: vec![
             kind("person", 0, &person),
             kind("project", 1, &[("is_clients_isolated", None)]),
@@ -43,7 +43,9 @@ fn schema() -> Arc<Schema> {
             project: 1,
             fixed_roles: vec!["admin".into()],
         },
-    })
+    };
+    let roles = ["admin", "manager", "user"].map(Str::from).to_vec();
+    Vocabulary { pack: "kitsu".into(), schema: Arc::new(schema), roles }
 }
 
 const SMALL: &str = "\
@@ -66,7 +68,7 @@ comment:
 ";
 
 fn small() -> Snapshot {
-    studio::read("s.yaml", SMALL, &schema()).unwrap()
+    studio::read("s.yaml", SMALL, &words()).unwrap()
 }
 
 fn record(snapshot: &Snapshot, kind: &str, id: &str) -> Record {
@@ -78,7 +80,7 @@ fn record(snapshot: &Snapshot, kind: &str, id: &str) -> Record {
 }
 
 fn complaints(text: &str) -> String {
-    studio::read("s.yaml", text, &schema()).expect_err("must be refused").to_string()
+    studio::read("s.yaml", text, &words()).expect_err("must be refused").to_string()
 }
 
 #[test]
@@ -140,7 +142,7 @@ person:
   - {name: Nobody, role: user}
 department: [lighting]
 project:
-  - {id: atlas, is_clients_isolated: yes, team: {ada: admin, bop: user}}
+  - {id: atlas, is_clients_isolated: yes, team: {ada: admin, bop: usr}}
 shot:
   - {id: rock, project: atlsa}
 asset:
@@ -159,6 +161,7 @@ s.yaml:6:5: a person needs an `id:`
 s.yaml:9:38: `yes`: write `true` or `false`, or put it in quotes
 s.yaml:9:55: `admin` is a role of the whole studio: give it to the person
 s.yaml:9:62: there is no person `bop`; did you mean `bob`?
+s.yaml:9:67: there is no role `usr`; did you mean `user`?
 s.yaml:11:25: there is no project `atlsa`; did you mean `atlas`?
 s.yaml:13:10: `rock` stands twice; first in line 11
 s.yaml:14:5: `{id: ..., ...}` is needed here, not a list";
@@ -171,9 +174,9 @@ fn a_thing_of_two_projects_must_say_where_it_lies() {
 project: [a, b]
 shot: [{id: s1, project: a}, {id: s2, project: b}, {id: s3, parent_id: s2}, {id: s4, project: a, parent_id: s2}]
 ";
-    assert!(studio::read("s.yaml", text, &schema()).is_ok());
-    let mut two = (*schema()).clone();
-    two.kinds[6].fields.push(FieldDef { name: "other".into(), target: Some(3) });
+    assert!(studio::read("s.yaml", text, &words()).is_ok());
+    let mut two = words();
+    Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef { name: "other".into(), target: Some(3) });
     let text = format!("{text}task: [{{id: t, entity_id: s1, other: s2}}]\n");
     let problems = studio::read("s.yaml", &text, &two).expect_err("must be refused");
     assert_eq!(problems.to_string(), "s.yaml:3:8: it refers to objects of several projects: write its `project:`");
@@ -212,7 +215,7 @@ fn changes(text: &str) -> (tempfile::TempDir, PathBuf, File) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.yaml");
     fs::write(&path, text).unwrap();
-    let file = File::at(path.clone(), "kitsu", schema());
+    let file = File::at(path.clone(), words());
     (dir, path, file)
 }
 
@@ -274,7 +277,7 @@ async fn a_broken_file_ends_the_feed_until_it_is_mended() {
 async fn a_file_for_another_pack_and_a_missing_file_are_refused() {
     let (_dir, path, file) = changes("pack: flow\n");
     let Err(SourceError::Malformed(why)) = file.load(Scope::All, &Progress::logged()).await else { panic!() };
-    assert!(why.contains("the file is for the pack `flow` now"), "{why}");
+    assert!(why.contains("s.yaml:1:7: this is a studio for the pack `flow`, and `kitsu` is in force"), "{why}");
     fs::remove_file(&path).unwrap();
     assert!(matches!(file.load(Scope::All, &Progress::logged()).await, Err(SourceError::Unavailable(_))));
 }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use super::{DEMO, DEMO_NAME, studio};
+use super::studio::{self, Vocabulary};
+use super::{DEMO, DEMO_NAME};
 use crate::model::change::{Change, Snapshot};
-use crate::model::id::{Id, ObjectRef, Str};
+use crate::model::id::{Id, ObjectRef};
 use crate::model::schema::{KindNo, Schema};
-use crate::yaml::{Place, Problems};
 
 /// A changed file is read once it has kept still for so long: half a file can look like a whole, smaller one.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -26,8 +26,7 @@ const PATIENCE: usize = 20;
 pub(super) struct Watch {
     /// `None`: the demo.
     path: Option<PathBuf>,
-    pack: Str,
-    schema: Arc<Schema>,
+    words: Vocabulary,
     state: Mutex<State>,
 }
 
@@ -71,8 +70,8 @@ pub(super) enum Look {
 // === impl Watch ===
 
 impl Watch {
-    pub(super) fn new(path: Option<PathBuf>, pack: &str, schema: Arc<Schema>) -> Self {
-        Self { path, pack: Str::from(pack), schema, state: Mutex::default() }
+    pub(super) fn new(path: Option<PathBuf>, words: Vocabulary) -> Self {
+        Self { path, words, state: Mutex::default() }
     }
 
     /// What the file says now. Blocks; reads only what has changed.
@@ -119,17 +118,9 @@ impl Watch {
     }
 
     fn read(&self, text: &str, stamp: Stamp) -> Result<Held, Look> {
-        let name = self.name();
-        let refuse = |problems: Problems| Look::Refused(problems.to_string());
-        let pack = studio::pack(&name, text).map_err(refuse)?;
-        if pack != self.pack {
-            let mut problems = Problems::new(&name);
-            let message = format!("the file is for the pack `{pack}` now, and `{}` is in force: restart", self.pack);
-            problems.add(Place::default(), message);
-            return Err(refuse(problems));
-        }
-        let snapshot = studio::read(&name, text, &self.schema).map_err(refuse)?;
-        Ok(Held::new(snapshot, stamp, Arc::clone(&self.schema)))
+        let snapshot = studio::read(&self.name(), text, &self.words)
+            .map_err(|problems| Look::Refused(problems.to_string()))?;
+        Ok(Held::new(snapshot, stamp, Arc::clone(&self.words.schema)))
     }
 
     fn text(&self) -> Result<String, Look> {
