@@ -1,1 +1,218 @@
-//! Where the read path (check) and the write path (apply) meet.
+//! Where the read path (check) and the write path (apply) meet. Owns the order of the calls below, and nothing else.
+//!
+//! ```text
+//! check: resolve -> cache -> decide -> put        under one read guard
+//! apply: directory -> forget                      under one write guard
+//! ```
+//!
+//! Invariant: once `apply` has returned, no decision that the batch touched is served again.
+//! Invariant: decisions are put under the read guard and forgotten under the write guard.
+
+mod answer;
+mod clock;
+mod freshness;
+mod info;
+mod pending;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+pub use answer::{Answer, Explanation, Freshness};
+pub use clock::Clock;
+pub use freshness::{Feed, State};
+pub use info::Status;
+pub use reader::{ReadError, Reader};
+
+use crate::cache::Cache;
+use crate::directory::{Applied, Directory};
+use crate::engine::CaseKey;
+use crate::engine::policy::Policy;
+use crate::model::change::{Batch, Change, Touched};
+use crate::model::id::{ObjectRef, Str};
+use freshness::Age;
+use pending::Pending;
+
+/// How many changes of a snapshot are applied under one write guard: checks get in between.
+const CHUNK: usize = 512;
+
+/// What can be set when an authorizer is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Older than this, every answer is a denial.
+    pub max_staleness: Duration,
+    /// How long a decision waits for a change that is known to be under way.
+    pub pending_wait: Duration,
+    /// How many decisions are cached.
+    pub cache_capacity: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_staleness: Duration::from_secs(600),
+            pending_wait: Duration::from_millis(50),
+            cache_capacity: 1_000_000,
+        }
+    }
+}
+
+/// Answers questions from a mirror that a tracker's supervisor keeps.
+#[derive(Debug)]
+pub struct Authorizer {
+    mirror: RwLock<Mirror>,
+    cache: Cache<CaseKey>,
+    pending: Pending,
+    age: Age,
+    reader: RwLock<Option<Arc<dyn Reader>>>,
+    /// Told whenever something was applied or is no longer pending.
+    applied: Notify,
+    options: Options,
+    /// Writers take turns: a snapshot is compared and applied in steps, and nothing may come between.
+    writing: Mutex<()>,
+    tracker_version: RwLock<Str>,
+    forgotten: AtomicU64,
+}
+
+/// What is swapped and read together: the mirror and the policy that is laid over it.
+#[derive(Debug)]
+struct Mirror {
+    directory: Directory,
+    policy: Arc<Policy>,
+}
+
+impl Authorizer {
+    /// An authorizer with an empty mirror, still loading.
+    pub fn new(policy: Policy, options: Options, clock: Clock) -> Arc<Self> {
+        let directory = Directory::new(Arc::clone(&policy.schema));
+        Arc::new(Self {
+            mirror: RwLock::new(Mirror { directory, policy: Arc::new(policy) }),
+            cache: Cache::new(options.cache_capacity),
+            pending: Pending::default(),
+            age: Age::new(clock, options.max_staleness),
+            reader: RwLock::new(None),
+            applied: Notify::new(),
+            options,
+            writing: Mutex::new(()),
+            tracker_version: RwLock::new(Str::default()),
+            forgotten: AtomicU64::new(0),
+        })
+    }
+
+    /// Applies a batch: afterwards every answer is from the mirror with it.
+    pub fn apply(&self, batch: Batch) -> Applied {
+        let _turn = self.writing.lock();
+        let mut total = Applied::default();
+        match batch {
+            Batch::Delta(changes) => total = self.apply_changes(changes),
+            Batch::Snapshot(snapshot) => {
+                let differences = self.mirror.read().directory.difference(snapshot);
+                total.revision = self.mirror.read().directory.revision();
+                let mut rest = differences.into_iter();
+                loop {
+                    let chunk: Vec<Change> = rest.by_ref().take(CHUNK).collect();
+                    if chunk.is_empty() {
+                        break;
+                    }
+                    let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk);
+                    total.revision = revision;
+                    total.changed += changed;
+                    total.quarantined += quarantined;
+                    total.touched.deps.append(&mut touched.deps);
+                }
+            }
+        }
+        self.applied.notify_waiters();
+        total
+    }
+
+    fn apply_changes(&self, changes: Vec<Change>) -> Applied {
+        let mut mirror = self.mirror.write();
+        let applied = mirror.directory.apply(changes);
+        self.forget(&applied.touched);
+        applied
+    }
+
+    /// Must be called under the write guard.
+    fn forget(&self, touched: &Touched) {
+        let forgotten = self.cache.forget(touched);
+        self.forgotten.fetch_add(u64::try_from(forgotten).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How many cached decisions changes have made to be forgotten so far.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// Puts another policy in force. It must be made for the same tracker; the mirror stays.
+    pub fn set_policy(&self, policy: Policy) {
+        let mut mirror = self.mirror.write();
+        mirror.policy = Arc::new(policy);
+        self.forget(&Touched::everything());
+        drop(mirror);
+        self.applied.notify_waiters();
+    }
+
+    /// Says that the tracker has changed these objects and that re-reading them is under way. Counted: clear as often.
+    pub fn mark_pending(&self, objects: &[ObjectRef]) {
+        let mirror = self.mirror.read();
+        self.pending.mark(objects, &mirror.policy.schema);
+    }
+
+    /// Says that the re-read of these objects was applied, or given up.
+    pub fn clear_pending(&self, objects: &[ObjectRef]) {
+        let mirror = self.mirror.read();
+        self.pending.clear(objects, &mirror.policy.schema);
+        drop(mirror);
+        self.applied.notify_waiters();
+    }
+
+    /// Says how the tracker's event stream is.
+    pub fn feed(&self, feed: Feed) {
+        self.age.set_feed(feed);
+    }
+
+    /// An event or heartbeat came: with nothing pending, the mirror equals the tracker now. `cursor`: the tracker's own
+    /// position in its events, where it has one.
+    pub fn heard(&self, cursor: Option<&str>) {
+        if let Some(cursor) = cursor {
+            self.age.set_cursor(cursor);
+        }
+        if self.pending.is_empty() {
+            self.age.equal_now();
+        }
+    }
+
+    /// Everything was read from the tracker, beginning at `at`, and applied: the mirror is known to be as of then.
+    pub fn known_equal(&self, at: std::time::Instant) {
+        self.age.equal_at(at);
+    }
+
+    /// Sets what reads records on first use and on demand.
+    pub fn set_reader(&self, reader: Arc<dyn Reader>) {
+        *self.reader.write() = Some(reader);
+    }
+
+    /// Notes the version that the tracker tells of itself.
+    pub fn set_tracker_version(&self, version: &str) {
+        *self.tracker_version.write() = Str::from(version);
+    }
+
+    /// Of objects that are read on first use, those that the mirror holds: an event on any other needs no re-read.
+    pub fn loaded_lazily(&self, objects: &[ObjectRef]) -> Vec<ObjectRef> {
+        let mirror = self.mirror.read();
+        let view = mirror.directory.view();
+        let held = |object: &&ObjectRef| {
+            let key = view.schema().kind_no(&object.kind).and_then(|kind| view.find(kind, &object.id));
+            key.is_some_and(|key| *view.state(key) != crate::directory::State::Unknown)
+        };
+        objects.iter().filter(held).cloned().collect()
+    }
+}

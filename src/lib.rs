@@ -11,6 +11,10 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod authorizer;
+pub mod cache;
+pub mod directory;
+pub mod engine;
 pub mod model;
 pub mod tracker;
 pub mod yaml;

@@ -50,6 +50,8 @@ pub enum Dep {
     Back(Key, u16),
     /// A person's place in a project.
     Member { person: Key, project: Key },
+    /// The list of a project's people, or of a person's projects.
+    Roster(Key),
 }
 
 /// Whose decisions may differ after a batch. Empty: none anywhere.
@@ -77,7 +79,7 @@ impl Dep {
     /// Whether what is said of this object bears on the input.
     pub fn concerns(&self, key: Key) -> bool {
         match *self {
-            Self::Node(node) | Self::Back(node, _) => node == key,
+            Self::Node(node) | Self::Back(node, _) | Self::Roster(node) => node == key,
             Self::Member { person, project } => person == key || project == key,
         }
     }

@@ -20,6 +20,10 @@ pub struct KindDef {
     pub fields: Vec<FieldDef>,
     /// Lists of objects of other kinds that refer to this one.
     pub backs: Vec<BackDef>,
+    /// Objects of another kind that have this object's own id: "the mentions of this task".
+    pub links: Vec<LinkDef>,
+    /// The field whose object's project is this one's too, where the tracker's record names no project itself.
+    pub project_from: Option<FieldNo>,
     /// Read from the tracker on first use rather than mirrored.
     pub lazy: bool,
     /// How an object is called in sentences, for example `{task_type_id} / {entity_id}`. Empty: its name.
@@ -40,8 +44,15 @@ pub struct BackDef {
     pub name: Str,
     /// The kind whose field refers here.
     pub from: KindNo,
-    /// The number of that field.
-    pub field: FieldNo,
+    /// The number of that field; `None`: the project that the record belongs to.
+    pub field: Option<FieldNo>,
+}
+
+/// A record of another kind about the same object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinkDef {
+    pub name: Str,
+    pub target: KindNo,
 }
 
 /// Which kind and fields tell about a subject.

@@ -1,0 +1,136 @@
+//! How old the mirror is: loading, live, degraded or stale.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::RwLock;
+
+use super::clock::Clock;
+
+/// What the supervisor says of the tracker's event stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Nothing was loaded yet.
+    Loading,
+    /// Changes are heard as they happen.
+    Live,
+    /// The stream is down; the last good mirror is served while its age grows.
+    Degraded,
+}
+
+/// What callers and health see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Loading,
+    Live,
+    Degraded,
+    /// Older than `max_staleness`: every answer is a denial.
+    Stale,
+}
+
+impl State {
+    /// The word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Live => "live",
+            Self::Degraded => "degraded",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// The moment at which the mirror was last known equal to the tracker.
+#[derive(Debug)]
+pub(super) struct Age {
+    clock: Clock,
+    max_staleness: Duration,
+    /// Microseconds on the clock's scale; `NEVER` before the first load.
+    as_of: AtomicU64,
+    feed: AtomicU8,
+    cursor: RwLock<Arc<str>>,
+}
+
+const NEVER: u64 = u64::MAX;
+
+/// The age at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) as_of: SystemTime,
+    /// `None`: nothing was ever loaded.
+    pub(super) age: Option<Duration>,
+}
+
+impl Age {
+    pub(super) fn new(clock: Clock, max_staleness: Duration) -> Self {
+        Self {
+            clock,
+            max_staleness,
+            as_of: AtomicU64::new(NEVER),
+            feed: AtomicU8::new(0),
+            cursor: RwLock::new(Arc::from("")),
+        }
+    }
+
+    pub(super) fn set_feed(&self, feed: Feed) {
+        let number = match feed {
+            Feed::Loading => 0,
+            Feed::Live => 1,
+            Feed::Degraded => 2,
+        };
+        self.feed.store(number, Ordering::Release);
+    }
+
+    pub(super) fn set_cursor(&self, cursor: &str) {
+        let mut held = self.cursor.write();
+        if **held != *cursor {
+            *held = Arc::from(cursor);
+        }
+    }
+
+    pub(super) fn cursor(&self) -> Arc<str> {
+        Arc::clone(&self.cursor.read())
+    }
+
+    pub(super) fn equal_now(&self) {
+        // Before the first load there is nothing that could equal the tracker.
+        if self.as_of.load(Ordering::Acquire) != NEVER {
+            self.raise(self.clock.now());
+        }
+    }
+
+    pub(super) fn equal_at(&self, at: Instant) {
+        self.raise(self.clock.at(at));
+    }
+
+    fn raise(&self, at: Duration) {
+        let micros = u64::try_from(at.as_micros()).unwrap_or(NEVER - 1);
+        let newer = |held| (held == NEVER || held < micros).then_some(micros);
+        let _unchanged = self.as_of.fetch_update(Ordering::AcqRel, Ordering::Acquire, newer);
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        match self.as_of.load(Ordering::Acquire) {
+            NEVER => Moment { as_of: SystemTime::UNIX_EPOCH, age: None },
+            micros => {
+                let at = Duration::from_micros(micros);
+                Moment { as_of: self.clock.wall(at), age: Some(self.clock.now().saturating_sub(at)) }
+            }
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        match (self.moment().age, self.feed.load(Ordering::Acquire)) {
+            (None, _) | (_, 0) => State::Loading,
+            (Some(age), _) if age > self.max_staleness => State::Stale,
+            (Some(_), 1) => State::Live,
+            (Some(_), _) => State::Degraded,
+        }
+    }
+
+    /// The stricter of the server's bound and the caller's.
+    pub(super) fn bound(&self, asked: Option<Duration>) -> Duration {
+        asked.map_or(self.max_staleness, |asked| asked.min(self.max_staleness))
+    }
+}

@@ -1,0 +1,52 @@
+//! What the server tells of itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{Authorizer, State};
+
+/// The state of the mirror at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub state: State,
+    pub revision: u64,
+    pub as_of: SystemTime,
+    pub age: Duration,
+    pub cursor: Arc<str>,
+    /// Records by kind.
+    pub counts: BTreeMap<String, u64>,
+    pub policy_digest: String,
+    pub tracker: String,
+    pub tracker_version: String,
+}
+
+impl Authorizer {
+    /// Everything about the mirror. Counts records one by one: not for every call.
+    pub fn status(&self) -> Status {
+        let mirror = self.mirror.read();
+        let moment = self.age.moment();
+        let counts = mirror.directory.view().counts();
+        Status {
+            state: self.age.state(),
+            revision: mirror.directory.revision(),
+            as_of: moment.as_of,
+            age: moment.age.unwrap_or_default(),
+            cursor: self.age.cursor(),
+            counts: counts.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
+            policy_digest: mirror.policy.digest.clone(),
+            tracker: mirror.policy.tracker.to_string(),
+            tracker_version: self.tracker_version.read().to_string(),
+        }
+    }
+
+    /// The state alone: cheap.
+    pub fn state(&self) -> State {
+        self.age.state()
+    }
+
+    /// The server's own bound on staleness.
+    pub fn max_staleness(&self) -> Duration {
+        self.options.max_staleness
+    }
+}

@@ -1,0 +1,283 @@
+//! Applies changes to the mirror. The only code that mutates it.
+//!
+//! change -> minimal row -> did it change? -> tables -> `Touched`
+//!
+//! Invariant: an empty `Touched` means that no decision anywhere can differ.
+
+use rustc_hash::FxHashSet;
+
+use super::tables::{Cell, Row, State, Tables};
+use super::{Directory, LAZY_RECORDS};
+use crate::model::change::{Change, Dep, Touched};
+use crate::model::id::{Id, Key, ObjectRef, Str};
+use crate::model::record::{Member, Record};
+use crate::model::schema::{KindDef, KindNo, Schema};
+use crate::model::value::Value;
+
+/// What applying a batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The revision after it.
+    pub revision: u64,
+    /// Objects that really differed.
+    pub changed: usize,
+    /// Objects put under quarantine, with what was wrong.
+    pub quarantined: usize,
+    pub touched: Touched,
+}
+
+impl Directory {
+    /// Applies changes in order and says whose decisions may now differ.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
+        let mut writer = Writer {
+            schema: &self.schema,
+            tables: &mut self.tables,
+            touched: Touched::default(),
+            changed: 0,
+            quarantined: 0,
+        };
+        for change in changes {
+            writer.change(change);
+        }
+        writer.make_room();
+        let Writer { mut touched, changed, quarantined, .. } = writer;
+        touched.deps.sort_unstable();
+        touched.deps.dedup();
+        if !touched.is_empty() {
+            self.revision += 1;
+        }
+        Applied { revision: self.revision, changed, quarantined, touched }
+    }
+}
+
+struct Writer<'a> {
+    schema: &'a Schema,
+    tables: &'a mut Tables,
+    touched: Touched,
+    changed: usize,
+    quarantined: usize,
+}
+
+impl Writer<'_> {
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Upsert(record) => self.upsert(&record),
+            Change::Remove(object) => self.set(&object, State::Gone),
+            Change::Forget(object) => self.forget(&object),
+            Change::Quarantine { object, problem: _ } => {
+                self.quarantined += 1;
+                self.set(&object, State::Quarantined);
+            }
+            Change::Team { project, members } => self.team(&project, &members),
+        }
+    }
+
+    fn upsert(&mut self, record: &Record) {
+        let Some(kind) = self.schema.kind_no(&record.kind) else { return };
+        let table = self.schema.table_of(kind);
+        let Some(def) = self.schema.kind(table) else { return };
+        let key = self.tables.intern(table, &record.id);
+        let project = record.project.as_ref().map(|id| self.tables.intern(self.schema.subject.project, id));
+        let cells = def.fields.iter().map(|field| match record.field(&field.name) {
+            None => Cell::Unset,
+            Some(value) => cell(self.tables, self.schema, field.target, value),
+        });
+        let row = Row { kind, project, name: record.name.as_str().into(), cells: cells.collect() };
+        self.replace(key, table, def, State::Record(row));
+    }
+
+    fn set(&mut self, object: &ObjectRef, state: State) {
+        let Some(kind) = self.schema.kind_no(&object.kind) else { return };
+        let table = self.schema.table_of(kind);
+        let Some(def) = self.schema.kind(table) else { return };
+        // What was never heard of and does not exist needs no node, unless it was asked for by its id.
+        if state == State::Gone && !def.lazy && self.tables.find(table, &object.id).is_none() {
+            return;
+        }
+        let key = self.tables.intern(table, &object.id);
+        self.replace(key, table, def, state);
+    }
+
+    fn forget(&mut self, object: &ObjectRef) {
+        let Some(kind) = self.schema.kind_no(&object.kind) else { return };
+        let table = self.schema.table_of(kind);
+        let lazy = self.schema.kind(table).is_some_and(|def| def.lazy);
+        let Some(key) = self.tables.find(table, &object.id).filter(|_| lazy) else { return };
+        self.drop_lazy(key);
+        self.tables.lazy.retain(|held| *held != key);
+    }
+
+    /// The same state again costs nothing downstream: trackers re-send unchanged records.
+    fn replace(&mut self, key: Key, table: KindNo, def: &KindDef, state: State) {
+        if *self.tables.state(key) == state {
+            return;
+        }
+        self.changed += 1;
+        self.touched.deps.push(Dep::Node(key));
+        let old = self.tables.set_state(key, state);
+        self.reindex(key, table, def, &old);
+        if def.lazy && old == State::Unknown {
+            self.tables.lazy.push_back(key);
+        }
+        if table == self.schema.subject.project && !matches!(self.tables.state(key), State::Record(_)) {
+            self.set_members(key, &[]);
+        }
+    }
+
+    /// Brings the back lists and the names of people in line with the new state.
+    fn reindex(&mut self, key: Key, table: KindNo, def: &KindDef, old: &State) {
+        let targets = (0_u16..).zip(&def.fields).filter_map(|(no, field)| Some((Some(no), field.target?)));
+        for (field, target) in targets.chain([(None, self.schema.subject.project)]) {
+            let backs = self.schema.kind(self.schema.table_of(target)).map_or(&[][..], |kind| &kind.backs);
+            let Some(back) = backs.iter().position(|back| back.from == table && back.field == field) else { continue };
+            let back = u16::try_from(back).unwrap_or(u16::MAX);
+            let before = refs(old, field).to_vec();
+            let after = refs(self.tables.state(key), field).to_vec();
+            for target in before.iter().filter(|target| !after.contains(target)) {
+                if let Some(list) = self.tables.backs.get_mut(&(*target, back)) {
+                    list.retain(|from| *from != key);
+                    if list.is_empty() {
+                        self.tables.backs.remove(&(*target, back));
+                    }
+                }
+                self.touched.deps.push(Dep::Back(*target, back));
+            }
+            for target in after.iter().filter(|target| !before.contains(target)) {
+                self.tables.backs.entry((*target, back)).or_default().push(key);
+                self.touched.deps.push(Dep::Back(*target, back));
+            }
+        }
+        if table == self.schema.subject.kind {
+            self.rename(key, old);
+        }
+    }
+
+    fn rename(&mut self, key: Key, old: &State) {
+        let subject = &self.schema.subject;
+        let new = self.tables.state(key).clone();
+        for (field, index) in [(subject.login, &mut self.tables.by_login), (subject.email, &mut self.tables.by_email)] {
+            let (before, after) = (name(old, field), name(&new, field));
+            if before == after {
+                continue;
+            }
+            if let Some(list) = before.and_then(|name| index.get_mut(name)) {
+                list.retain(|person| *person != key);
+            }
+            if let Some(name) = after {
+                index.entry(Str::from(name)).or_default().push(key);
+            }
+        }
+    }
+
+    fn team(&mut self, project: &Id, members: &[Member]) {
+        let table = self.schema.table_of(self.schema.subject.project);
+        let project = self.tables.intern(table, project);
+        let people = self.schema.table_of(self.schema.subject.kind);
+        let members: Vec<_> =
+            members.iter().map(|member| (self.tables.intern(people, &member.person), member.role.clone())).collect();
+        self.set_members(project, &members);
+    }
+
+    fn set_members(&mut self, project: Key, members: &[(Key, Option<Str>)]) {
+        let before = self.tables.rosters.remove(&project).unwrap_or_default();
+        let staying: FxHashSet<Key> = members.iter().map(|(person, _)| *person).collect();
+        for person in before {
+            if !staying.contains(&person) {
+                self.tables.members.remove(&(person, project));
+                if let Some(projects) = self.tables.rosters.get_mut(&person) {
+                    projects.retain(|known| *known != project);
+                }
+                self.member_changed(person, project);
+                self.roster_changed(person, project);
+            }
+        }
+        for (person, role) in members {
+            let old = self.tables.members.insert((*person, project), role.clone());
+            if old.as_ref() != Some(role) {
+                self.member_changed(*person, project);
+            }
+            if old.is_none() {
+                self.tables.rosters.entry(*person).or_default().push(project);
+                self.roster_changed(*person, project);
+            }
+        }
+        if !members.is_empty() {
+            self.tables.rosters.insert(project, staying.into_iter().collect());
+        }
+    }
+
+    fn member_changed(&mut self, person: Key, project: Key) {
+        self.changed += 1;
+        self.touched.deps.push(Dep::Member { person, project });
+    }
+
+    fn roster_changed(&mut self, person: Key, project: Key) {
+        self.touched.deps.extend([Dep::Roster(person), Dep::Roster(project)]);
+    }
+
+    /// Drops the oldest records that were read on first use, so that questions cannot grow the mirror without bound.
+    fn make_room(&mut self) {
+        while self.tables.lazy.len() > LAZY_RECORDS {
+            let Some(key) = self.tables.lazy.pop_front() else { return };
+            self.drop_lazy(key);
+        }
+    }
+
+    fn drop_lazy(&mut self, key: Key) {
+        let Some(table) = self.tables.node(key).map(|node| node.table) else { return };
+        let Some(def) = self.schema.kind(table) else { return };
+        self.touched.deps.push(Dep::Node(key));
+        let old = self.tables.set_state(key, State::Unknown);
+        self.reindex(key, table, def, &old);
+        self.tables.release(key);
+    }
+}
+
+/// The cell for a value: ids of fields that refer to objects become their handles.
+fn cell(tables: &mut Tables, schema: &Schema, target: Option<KindNo>, value: &Value) -> Cell {
+    let Some(target) = target.map(|kind| schema.table_of(kind)) else {
+        return plain(value);
+    };
+    match value {
+        Value::Null => Cell::Null,
+        Value::Text(id) => Cell::Ref(tables.intern(target, &Id::from(id.as_str()))),
+        Value::List(values) => {
+            let ids = values.iter().filter_map(Value::as_text);
+            let mut keys: Vec<_> = ids.map(|id| tables.intern(target, &Id::from(id))).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            // A member that is no id makes the whole list unknown rather than shorter.
+            if values.iter().all(|value| value.as_text().is_some()) { Cell::Refs(keys.into()) } else { Cell::Unset }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Map(_) => Cell::Unset,
+    }
+}
+
+fn plain(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::Null,
+        Value::Bool(value) => Cell::Bool(*value),
+        Value::Number(value) => Cell::Number(*value),
+        Value::Text(text) => Cell::Text(text.as_str().into()),
+        Value::List(values) if values.iter().all(|value| value.as_text().is_some()) => {
+            Cell::Texts(values.iter().filter_map(Value::as_text).map(Into::into).collect())
+        }
+        Value::List(_) | Value::Map(_) => Cell::Unset,
+    }
+}
+
+/// What a field refers to; without a field, the project.
+fn refs(state: &State, field: Option<u16>) -> &[Key] {
+    match (state, field) {
+        (State::Record(row), Some(field)) => row.cell(field).refs(),
+        (State::Record(row), None) => row.project.as_slice(),
+        _ => &[],
+    }
+}
+
+fn name(state: &State, field: Option<u16>) -> Option<&str> {
+    match (state, field) {
+        (State::Record(row), Some(field)) => row.cell(field).text(),
+        _ => None,
+    }
+}

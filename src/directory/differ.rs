@@ -1,0 +1,165 @@
+//! Finds, without changing anything, what of a snapshot differs from the mirror.
+//!
+//! A reconcile reads everything and usually finds next to nothing: comparing needs a read guard only, so that checks go
+//! on while a million records are compared, and the write guard is taken for the differences alone.
+
+use std::collections::HashSet;
+
+use rustc_hash::FxHashMap;
+
+use super::Directory;
+use super::tables::{Cell, Row, State};
+use crate::model::change::{Change, Snapshot};
+use crate::model::id::{Id, ObjectRef, Str};
+use crate::model::record::{Member, Record};
+use crate::model::schema::KindNo;
+use crate::model::value::Value;
+
+impl Directory {
+    /// The changes that make the mirror equal to the snapshot, objects of `except` left alone.
+    pub fn difference(&self, snapshot: Snapshot) -> Vec<Change> {
+        let Snapshot { complete, teams, changes, except } = snapshot;
+        let mut removals = self.removals(&complete, teams, &changes, &except);
+        let mut differences: Vec<_> =
+            changes.into_iter().filter(|change| !self.excepted(change, &except) && self.differs(change)).collect();
+        differences.append(&mut removals);
+        differences
+    }
+
+    fn excepted(&self, change: &Change, except: &HashSet<ObjectRef>) -> bool {
+        let (kind, id) = match change {
+            Change::Upsert(record) => (&record.kind, &record.id),
+            Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
+                (&object.kind, &object.id)
+            }
+            Change::Team { project, .. } => (&Str::from(self.schema.kind_name(self.schema.subject.project)), project),
+        };
+        self.is_excepted(kind, id, except)
+    }
+
+    fn is_excepted(&self, kind: &Str, id: &Id, except: &HashSet<ObjectRef>) -> bool {
+        if except.is_empty() {
+            return false;
+        }
+        let table = self.schema.kind_no(kind).map_or("", |no| self.schema.kind_name(self.schema.table_of(no)));
+        let named = |kind: &str| except.contains(&ObjectRef { kind: Str::from(kind), id: id.clone() });
+        named(kind) || named(table)
+    }
+
+    fn differs(&self, change: &Change) -> bool {
+        match change {
+            Change::Upsert(record) => !self.holds(record),
+            Change::Remove(object) => {
+                self.state_of(object).is_some_and(|state| !matches!(state, State::Gone | State::Unknown))
+            }
+            Change::Forget(object) => self.state_of(object).is_some_and(|state| *state != State::Unknown),
+            // A quarantined record is told again: what was wrong with it may have changed.
+            Change::Quarantine { .. } => true,
+            Change::Team { project, members } => !self.has_team(project, members),
+        }
+    }
+
+    fn state_of(&self, object: &ObjectRef) -> Option<&State> {
+        let table = self.schema.table_of(self.schema.kind_no(&object.kind)?);
+        Some(self.tables.state(self.tables.find(table, &object.id)?))
+    }
+
+    fn holds(&self, record: &Record) -> bool {
+        let Some(kind) = self.schema.kind_no(&record.kind) else { return true };
+        let table = self.schema.table_of(kind);
+        let Some(def) = self.schema.kind(table) else { return true };
+        let Some(row) = self.tables.find(table, &record.id).and_then(|key| self.tables.row(key)) else { return false };
+        let Row { kind: held, project, name, cells } = row;
+        *held == kind
+            && **name == *record.name.as_str()
+            && project.and_then(|key| self.tables.node(key)).map(|node| &node.id) == record.project.as_ref()
+            && cells.len() == def.fields.len()
+            && def.fields.iter().zip(cells).all(|(field, cell)| match record.field(&field.name) {
+                None => *cell == Cell::Unset,
+                Some(value) => self.same(field.target, cell, value),
+            })
+    }
+
+    fn same(&self, target: Option<KindNo>, cell: &Cell, value: &Value) -> bool {
+        let id_of = |key| self.tables.node(key).map(|node| &node.id);
+        match (cell, value) {
+            (Cell::Null, Value::Null) => true,
+            (Cell::Bool(a), Value::Bool(b)) => a == b,
+            (Cell::Number(a), Value::Number(b)) => a == b,
+            (Cell::Text(a), Value::Text(b)) => target.is_none() && **a == *b.as_str(),
+            (Cell::Texts(a), Value::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| b.as_text() == Some(a))
+            }
+            (Cell::Ref(key), Value::Text(id)) => id_of(*key).is_some_and(|held| held.is(id)),
+            (Cell::Refs(keys), Value::List(values)) => {
+                let mut held: Vec<_> = keys.iter().filter_map(|key| id_of(*key).cloned()).collect();
+                let mut read: Vec<_> = values.iter().filter_map(Value::as_text).map(Id::from).collect();
+                held.sort_unstable();
+                read.sort_unstable();
+                read.dedup();
+                held == read && values.iter().all(|value| value.as_text().is_some())
+            }
+            _ => false,
+        }
+    }
+
+    fn has_team(&self, project: &Id, members: &[Member]) -> bool {
+        let projects = self.schema.table_of(self.schema.subject.project);
+        let people = self.schema.table_of(self.schema.subject.kind);
+        let Some(project) = self.tables.find(projects, project) else { return members.is_empty() };
+        let held = self.tables.rosters.get(&project).map_or(0, Vec::len);
+        held == members.len()
+            && members.iter().all(|member| {
+                let person = self.tables.find(people, &member.person);
+                person.and_then(|person| self.tables.members.get(&(person, project))) == Some(&member.role)
+            })
+    }
+
+    /// Objects of complete kinds that the snapshot does not list, and teams that it leaves out.
+    fn removals(&self, complete: &[Str], teams: bool, changes: &[Change], except: &HashSet<ObjectRef>) -> Vec<Change> {
+        let tables: Vec<_> =
+            complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
+        let mut listed: FxHashMap<KindNo, HashSet<&Id>> = FxHashMap::default();
+        let mut with_team: HashSet<&Id> = HashSet::new();
+        for change in changes {
+            let (kind, id) = match change {
+                Change::Upsert(record) => (&record.kind, &record.id),
+                Change::Quarantine { object, .. } => (&object.kind, &object.id),
+                Change::Team { project, .. } => {
+                    with_team.insert(project);
+                    continue;
+                }
+                Change::Remove(_) | Change::Forget(_) => continue,
+            };
+            if let Some(no) = self.schema.kind_no(kind) {
+                listed.entry(self.schema.table_of(no)).or_default().insert(id);
+            }
+        }
+        let mut removals = Vec::new();
+        for node in &self.tables.nodes {
+            let known = matches!(node.state, State::Record(_) | State::Quarantined);
+            if !known
+                || !tables.contains(&node.table)
+                || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
+            {
+                continue;
+            }
+            let object = ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() };
+            if !self.is_excepted(&object.kind, &object.id, except) {
+                removals.push(Change::Remove(object));
+            }
+        }
+        if teams {
+            for project in self.tables.rosters.keys().filter_map(|key| self.tables.node(*key)) {
+                let kind = Str::from(self.schema.kind_name(project.table));
+                if project.table == self.schema.table_of(self.schema.subject.project)
+                    && !with_team.contains(&project.id)
+                    && !self.is_excepted(&kind, &project.id, except)
+                {
+                    removals.push(Change::Team { project: project.id.clone(), members: Vec::new() });
+                }
+            }
+        }
+        removals
+    }
+}

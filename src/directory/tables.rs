@@ -1,0 +1,159 @@
+//! The tables of the mirror and their indexes. Private to the directory: the engine sees them through `View`.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::id::{Id, Key, Str};
+use crate::model::schema::{FieldNo, KindNo};
+
+/// What the mirror knows of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Something refers to it, its record has not come.
+    Unknown,
+    /// It does not exist at the tracker.
+    Gone,
+    /// The tracker's record could not be understood.
+    Quarantined,
+    Record(Row),
+}
+
+/// A record as it is held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The kind itself, where several share a table.
+    pub kind: KindNo,
+    pub project: Option<Key>,
+    pub name: Box<str>,
+    /// By field number of the table's kind.
+    pub cells: Box<[Cell]>,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// The record says nothing about it: not known.
+    Unset,
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(Box<str>),
+    Texts(Box<[Box<str>]>),
+    Ref(Key),
+    Refs(Box<[Key]>),
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) table: KindNo,
+    pub(super) id: Id,
+    pub(super) state: State,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) nodes: Vec<Node>,
+    keys: FxHashMap<(KindNo, Id), Key>,
+    /// Keys of released nodes, to be used again.
+    free: Vec<Key>,
+    /// (referred object, number of the back list) -> those that refer to it.
+    pub(super) backs: FxHashMap<(Key, u16), Vec<Key>>,
+    /// (person, project) -> the role there, `None` where the site-wide one applies.
+    pub(super) members: FxHashMap<(Key, Key), Option<Str>>,
+    /// project -> its people, person -> his projects.
+    pub(super) rosters: FxHashMap<Key, Vec<Key>>,
+    pub(super) by_login: FxHashMap<Str, Vec<Key>>,
+    pub(super) by_email: FxHashMap<Str, Vec<Key>>,
+    /// Records read on first use, oldest first.
+    pub(super) lazy: VecDeque<Key>,
+}
+
+impl Tables {
+    pub(super) fn find(&self, table: KindNo, id: &Id) -> Option<Key> {
+        // A tuple key of borrowed parts cannot be looked up without a clone; the clone of an id is a copy of 24 bytes.
+        self.keys.get(&(table, id.clone())).copied()
+    }
+
+    pub(super) fn node(&self, key: Key) -> Option<&Node> {
+        self.nodes.get(key.0 as usize)
+    }
+
+    pub(super) fn state(&self, key: Key) -> &State {
+        self.node(key).map_or(&State::Unknown, |node| &node.state)
+    }
+
+    pub(super) fn row(&self, key: Key) -> Option<&Row> {
+        match self.state(key) {
+            State::Record(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The object's handle, made where there is none yet.
+    pub(super) fn intern(&mut self, table: KindNo, id: &Id) -> Key {
+        if let Some(key) = self.find(table, id) {
+            return key;
+        }
+        let node = Node { table, id: id.clone(), state: State::Unknown };
+        let reused = self.free.pop().and_then(|key| self.nodes.get_mut(key.0 as usize).map(|slot| (key, slot)));
+        let key = match reused {
+            Some((key, slot)) => {
+                *slot = node;
+                key
+            }
+            None => {
+                // More than 2^32 objects do not fit in memory long before this saturates.
+                let key = Key(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+                self.nodes.push(node);
+                key
+            }
+        };
+        self.keys.insert((table, id.clone()), key);
+        key
+    }
+
+    /// Gives up the handle of an object that nothing else refers to.
+    pub(super) fn release(&mut self, key: Key) {
+        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return };
+        node.state = State::Unknown;
+        let id = std::mem::replace(&mut node.id, Id::EMPTY);
+        if self.keys.remove(&(node.table, id)).is_some() {
+            self.free.push(key);
+        }
+    }
+
+    /// Puts a new state in place and returns the old one.
+    pub(super) fn set_state(&mut self, key: Key, state: State) -> State {
+        match self.nodes.get_mut(key.0 as usize) {
+            Some(node) => std::mem::replace(&mut node.state, state),
+            None => State::Unknown,
+        }
+    }
+}
+
+impl Row {
+    /// The cell of a field.
+    pub fn cell(&self, field: FieldNo) -> &Cell {
+        self.cells.get(usize::from(field)).unwrap_or(&Cell::Unset)
+    }
+}
+
+impl Cell {
+    /// The objects that this field refers to.
+    pub fn refs(&self) -> &[Key] {
+        match self {
+            Self::Ref(key) => std::slice::from_ref(key),
+            Self::Refs(keys) => keys,
+            _ => &[],
+        }
+    }
+
+    /// The text, where it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}

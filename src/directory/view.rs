@@ -1,0 +1,111 @@
+//! What the engine may ask of the mirror. Borrowed under a read guard; sees one revision.
+
+use super::tables::{Row, State, Tables};
+use crate::model::id::{Id, Key, ObjectRef, Str};
+use crate::model::schema::{KindNo, Schema};
+
+/// A look at one revision of the mirror.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    schema: &'a Schema,
+    tables: &'a Tables,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(schema: &'a Schema, tables: &'a Tables) -> Self {
+        Self { schema, tables }
+    }
+
+    /// The kinds that the mirror is made of.
+    pub fn schema(&self) -> &'a Schema {
+        self.schema
+    }
+
+    /// The handle of an object that the mirror has heard of.
+    pub fn find(&self, kind: KindNo, id: &Id) -> Option<Key> {
+        self.tables.find(self.schema.table_of(kind), id)
+    }
+
+    /// What is known of an object.
+    pub fn state(&self, key: Key) -> &'a State {
+        self.tables.state(key)
+    }
+
+    /// The object's record, where there is one.
+    pub fn row(&self, key: Key) -> Option<&'a Row> {
+        self.tables.row(key)
+    }
+
+    /// The kind under whose ids the object is filed.
+    pub fn table(&self, key: Key) -> Option<KindNo> {
+        self.tables.node(key).map(|node| node.table)
+    }
+
+    /// The object's id at the tracker.
+    pub fn id(&self, key: Key) -> Option<&'a Id> {
+        self.tables.node(key).map(|node| &node.id)
+    }
+
+    /// The object as connectors name it.
+    pub fn object(&self, key: Key) -> Option<ObjectRef> {
+        let node = self.tables.node(key)?;
+        Some(ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() })
+    }
+
+    /// The objects that refer to `key` by the numbered back list of its kind.
+    pub fn back(&self, key: Key, back: u16) -> &'a [Key] {
+        self.tables.backs.get(&(key, back)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A person's place in a project: `None` when not in it; the role there, or `None` where the site-wide one applies.
+    pub fn member(&self, person: Key, project: Key) -> Option<Option<&'a str>> {
+        self.tables.members.get(&(person, project)).map(|role| role.as_ref().map(Str::as_str))
+    }
+
+    /// The people of a project, or the projects of a person, in no order.
+    pub fn roster(&self, key: Key) -> &'a [Key] {
+        self.tables.rosters.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one person with this login; `Err` where several have it.
+    ///
+    /// # Errors
+    /// Where the login does not tell one person.
+    pub fn by_login(&self, login: &str) -> Result<Option<Key>, Ambiguous> {
+        one(self.tables.by_login.get(login))
+    }
+
+    /// The one person with this e-mail address; `Err` where several have it.
+    ///
+    /// # Errors
+    /// Where the address does not tell one person.
+    pub fn by_email(&self, email: &str) -> Result<Option<Key>, Ambiguous> {
+        one(self.tables.by_email.get(email))
+    }
+
+    /// How many records of each kind there are.
+    pub fn counts(&self) -> Vec<(Str, u64)> {
+        let mut counts = vec![0_u64; self.schema.kinds.len()];
+        for node in &self.tables.nodes {
+            if let State::Record(row) = &node.state
+                && let Some(count) = counts.get_mut(usize::from(row.kind))
+            {
+                *count += 1;
+            }
+        }
+        let named = self.schema.kinds.iter().zip(counts).filter(|(_, count)| *count > 0);
+        named.map(|(kind, count)| (kind.name.clone(), count)).collect()
+    }
+}
+
+/// A name that several objects have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
+fn one(keys: Option<&Vec<Key>>) -> Result<Option<Key>, Ambiguous> {
+    match keys.map_or(&[][..], Vec::as_slice) {
+        [] => Ok(None),
+        [key] => Ok(Some(*key)),
+        _ => Err(Ambiguous),
+    }
+}

@@ -1,0 +1,28 @@
+//! Decides. Pure and total: no lock, clock, I/O or panic inside.
+//!
+//! ```text
+//! YAML --parse--> source --compile--> Policy
+//! Query + View + Policy --resolve--> Case --decide--> Outcome { decision, what it read, what was missing }
+//!                                          \-explain-> the same walk with a recorder
+//! ```
+//!
+//! Invariant: unknown never allows, nor does the negation of an unknown.
+//! Invariant: every record, list and membership that a decision looked at is in `Outcome::reads`.
+
+mod compile;
+mod condition;
+mod decide;
+mod explain;
+mod parse;
+mod path;
+pub mod policy;
+mod resolve;
+mod said;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use decide::{Outcome, decide};
+pub use explain::{Explained, Step, StepOutcome, explain};
+pub use resolve::{Case, CaseKey, Resolved, resolve};
+pub use said::Said;

@@ -1,0 +1,151 @@
+//! Compiles the source of a pack and its overlay to a `Policy`: names become numbers, terms become conjunctions.
+
+mod kinds;
+mod rules;
+
+use std::sync::Arc;
+
+use super::parse::{AtomSource, PathSource, RuleSource, Source, TermSource};
+use super::policy::Policy;
+use crate::model::id::Str;
+use crate::model::schema::{KindNo, Schema};
+use crate::yaml::{Problems, suggestion};
+
+/// What a path or a condition is compiled against.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) paths: &'a [&'a PathSource],
+    /// The kind of the resource.
+    pub(super) kind: KindNo,
+    /// The kind of the action's value, where the rule says so.
+    pub(super) value: Option<KindNo>,
+    /// The kind of the object that `some:` looks at.
+    pub(super) it: Option<KindNo>,
+}
+
+impl<'a> Scope<'a> {
+    /// What a named path stands for here: `None` where there is no such name, an error where this kind has none.
+    pub(super) fn named_path(&self, name: &str) -> Option<Result<&'a str, String>> {
+        let source = self.paths.iter().find(|path| path.name.what == name)?;
+        let kind = self.schema.kind_name(self.kind);
+        let table = self.schema.kind_name(self.schema.table_of(self.kind));
+        let meant = [kind, table, "*"].into_iter().find_map(|wanted| {
+            source.by_kind.iter().find(|(kind, _)| kind.what == wanted).map(|(_, text)| text.what.as_str())
+        });
+        Some(meant.ok_or_else(|| format!("path `{name}` says nothing for kind `{kind}`")))
+    }
+
+    pub(super) fn path_names(&self) -> impl Iterator<Item = &'a str> {
+        self.paths.iter().map(|path| path.name.what.as_str())
+    }
+}
+
+/// All names of a pack and its overlay, the overlay's first.
+pub(super) struct Names<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) roles: &'a [(Str, Str)],
+    pub(super) paths: Vec<&'a PathSource>,
+    pub(super) atoms: Vec<&'a AtomSource>,
+    pub(super) terms: Vec<&'a TermSource>,
+}
+
+/// Compiles a pack, overlaid by `over` (file name and source).
+pub(super) fn policy(
+    base: Source,
+    over: Option<(&str, Source)>,
+    pack: &str,
+    digest: String,
+) -> Result<Policy, Problems> {
+    let base_file = format!("policy/{pack}.yaml");
+    let mut problems = Problems::new(&base_file);
+    let schema = kinds::schema(&base, &mut problems);
+    let mut problems = problems.into_result(()).map(|()| Problems::new(&base_file))?;
+    let roles: Vec<_> = base.roles.iter().map(|(role, title)| (role.what.clone(), title.clone())).collect();
+
+    let empty = Source::default();
+    let (over_file, over) = over.as_ref().map_or(("", &empty), |(file, source)| (*file, source));
+    let mut over_problems = Problems::new(over_file);
+    if !over_file.is_empty() && over.pack.what != pack {
+        over_problems
+            .add(over.pack.place, format!("this extends `{}`, but the tracker's pack is `{pack}`", over.pack.what));
+    }
+    let names = Names {
+        schema: &schema,
+        roles: &roles,
+        paths: over.paths.iter().chain(&base.paths).collect(),
+        atoms: over.atoms.iter().chain(&base.atoms).collect(),
+        terms: over.terms.iter().chain(&base.terms).collect(),
+    };
+    let mut compiled = rules::Rules::new(&names);
+    for rule in &over.rules {
+        compiled.add(rule, true, &mut over_problems);
+    }
+    for rule in &base.rules {
+        compiled.add(rule, false, &mut problems);
+    }
+    check_names(over, &names, &mut over_problems);
+    check_names(&base, &names, &mut problems);
+    let rules::Rules { rules, actions, .. } = compiled;
+    over_problems.into_result(())?;
+    problems.into_result(())?;
+    let mut policy = Policy { schema: Arc::new(schema), tracker: Str::from(pack), digest, roles, rules, actions };
+    rules::say(&mut policy);
+    Ok(policy)
+}
+
+/// A term or atom that no rule uses is compiled nowhere; what it names is looked at here.
+fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
+    for term in &source.terms {
+        for alternative in &term.any {
+            for word in rules::words(&alternative.what) {
+                if !names.knows(word) {
+                    problems.add(alternative.place, names.unknown(word));
+                }
+            }
+        }
+    }
+    let reserved = |name: &str| name == "team" || name.contains(':');
+    for name in source.atoms.iter().map(|atom| &atom.name).chain(source.terms.iter().map(|term| &term.name)) {
+        if reserved(&name.what) {
+            problems.add(name.place, format!("`{}` has a meaning of its own and cannot be defined", name.what));
+        }
+        let atoms = source.atoms.iter().filter(|atom| atom.name.what == name.what).count();
+        let terms = source.terms.iter().filter(|term| term.name.what == name.what).count();
+        if atoms + terms > 1 {
+            problems.add(name.place, format!("`{}` is both an atom and a term", name.what));
+        }
+    }
+}
+
+impl Names<'_> {
+    /// Whether a word of an alternative means something.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        let role = |name: &str| self.roles.iter().any(|(role, _)| role == name);
+        word == "team"
+            || word.strip_prefix("role:").or_else(|| word.strip_prefix("site_role:")).is_some_and(role)
+            || self.atoms.iter().any(|atom| atom.name.what == word)
+            || self.terms.iter().any(|term| term.name.what == word)
+    }
+
+    /// The complaint about a word that means nothing.
+    pub(super) fn unknown(&self, word: &str) -> String {
+        for family in ["role:", "site_role:"] {
+            if let Some(role) = word.strip_prefix(family) {
+                let hint = suggestion(role, self.roles.iter().map(|(role, _)| role.as_str()));
+                return format!("there is no role `{role}`{hint}");
+            }
+        }
+        let known = self.atoms.iter().map(|atom| atom.name.what.as_str());
+        let known =
+            known.chain(self.terms.iter().map(|term| term.name.what.as_str())).chain(["team", "role:", "site_role:"]);
+        format!("there is no atom or term `{word}`{}", suggestion(word, known))
+    }
+}
+
+/// The kinds and actions of a rule's key: `kind, kind.action, action`.
+pub(super) fn split_key(rule: &RuleSource) -> Option<(Vec<&str>, Vec<&str>)> {
+    let (kinds, actions) = rule.key.what.split_once('.')?;
+    let list = |text| str::split(text, ',').map(str::trim).collect();
+    Some((list(kinds), list(actions)))
+}

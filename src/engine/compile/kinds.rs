@@ -1,0 +1,121 @@
+//! Compiles the kinds of a pack to the schema of the mirror.
+
+use crate::engine::parse::{KindSource, Named, Source, SubjectSource};
+use crate::model::id::Str;
+use crate::model::schema::{BackDef, FieldDef, FieldNo, KindDef, KindNo, LinkDef, Schema, SubjectDef};
+use crate::yaml::{Problems, suggestion};
+
+/// The schema of a pack. Complains about what refers to nothing.
+pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
+    let mut schema = Schema::default();
+    for kind in &source.kinds {
+        let table = number(schema.kinds.len());
+        schema.kinds.push(KindDef {
+            name: kind.name.what.clone(),
+            table,
+            lazy: kind.lazy,
+            label: kind.label.clone(),
+            ..KindDef::default()
+        });
+        for variant in &kind.variants {
+            schema.kinds.push(KindDef { name: variant.what.clone(), table, ..KindDef::default() });
+        }
+    }
+    for kind in &source.kinds {
+        fill(&mut schema, kind, problems);
+    }
+    match &source.subject {
+        Some(subject) => schema.subject = subject_def(&schema, subject, problems),
+        None => problems.add(crate::yaml::Place { line: 1, column: 1 }, "`subject:` is missing"),
+    }
+    for kind in &source.kinds {
+        backs(&mut schema, kind, problems);
+    }
+    schema
+}
+
+fn number(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+fn kind_no(schema: &Schema, name: &Named<Str>, problems: &mut Problems) -> Option<KindNo> {
+    let found = schema.kind_no(&name.what);
+    if found.is_none() {
+        let hint = suggestion(&name.what, schema.kinds.iter().map(|kind| kind.name.as_str()));
+        problems.add(name.place, format!("there is no kind `{}`{hint}", name.what));
+    }
+    found
+}
+
+fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
+    let mut fields = Vec::new();
+    for field in &kind.fields {
+        let target = field.target.as_ref().and_then(|target| kind_no(schema, target, problems));
+        let lazy = target.and_then(|no| schema.kind(schema.table_of(no))).is_some_and(|def| def.lazy);
+        if lazy {
+            problems.add(field.name.place, "a field cannot refer to a kind that is read on first use");
+        }
+        fields.push(FieldDef { name: field.name.what.clone(), target });
+    }
+    let mut links = Vec::new();
+    for (name, target) in &kind.links {
+        links.extend(kind_no(schema, target, problems).map(|target| LinkDef { name: name.what.clone(), target }));
+    }
+    let project_from = kind.project_from.as_ref().and_then(|from| {
+        let at = kind.fields.iter().position(|field| field.name.what == from.what);
+        if at.is_none() {
+            problems.add(from.place, format!("kind `{}` has no field `{}`", kind.name.what, from.what));
+        }
+        at.map(number)
+    });
+    let no = schema.kind_no(&kind.name.what).map(usize::from);
+    if let Some(def) = no.and_then(|no| schema.kinds.get_mut(no)) {
+        def.fields = fields;
+        def.links = links;
+        def.project_from = project_from;
+    }
+}
+
+fn backs(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
+    let Some(from) = schema.kind_no(&kind.name.what) else { return };
+    for (at, field) in kind.fields.iter().enumerate() {
+        let Some(back) = &field.back else { continue };
+        let Some(target) = field.target.as_ref().and_then(|target| kind_no(schema, target, problems)) else { continue };
+        let table = usize::from(schema.table_of(target));
+        if let Some(def) = schema.kinds.get_mut(table) {
+            def.backs.push(BackDef { name: back.what.clone(), from, field: Some(number(at)) });
+        }
+    }
+    if let (Some(name), Some(project)) =
+        (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project)))
+    {
+        project.backs.push(BackDef { name: name.what.clone(), from, field: None });
+    }
+}
+
+fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems) -> SubjectDef {
+    let part = |name: &str| source.parts.iter().find(|(part, _)| *part == name).map(|(_, named)| named);
+    let kind = part("kind").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
+    let project = part("project").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
+    let fields: Vec<_> =
+        schema.kind(kind).map(|def| def.fields.iter().map(|field| field.name.as_str()).collect()).unwrap_or_default();
+    let mut field = |name: &str| -> Option<FieldNo> {
+        let named = part(name)?;
+        let found = schema.kind(kind).and_then(|def| def.field_no(&named.what));
+        if found.is_none() {
+            let hint = suggestion(&named.what, fields.iter().copied());
+            problems.add(named.place, format!("kind `{}` has no field `{}`{hint}", schema.kind_name(kind), named.what));
+        }
+        found
+    };
+    SubjectDef {
+        kind,
+        project,
+        active: field("active").unwrap_or(FieldNo::MAX),
+        role: field("role").unwrap_or(FieldNo::MAX),
+        bot: field("bot"),
+        login: field("login"),
+        email: field("email"),
+        fixed_roles: source.fixed_roles.iter().map(|role| role.what.clone()).collect(),
+    }
+}

@@ -1,0 +1,372 @@
+//! Compiles rules: alternatives of atoms and terms become conjunctions of bits.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::{Names, Scope, split_key};
+use crate::engine::condition::{self, Condition};
+use crate::engine::parse::{BodySource, Named, RuleSource};
+use crate::engine::path::{self, Path, Root};
+use crate::engine::policy::{
+    ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
+};
+use crate::engine::said::{RuleSaid, Said, Template};
+use crate::model::decision::{Reason, RuleRef};
+use crate::model::id::Str;
+use crate::model::schema::KindNo;
+use crate::yaml::{Place, Problems, suggestion};
+
+/// The most atoms that one rule can name, and conjunctions that its terms can unfold to.
+const MAX_ATOMS: usize = 64;
+const MAX_CONJUNCTIONS: usize = 1024;
+
+pub(super) struct Rules<'a> {
+    names: &'a Names<'a>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) actions: Vec<FxHashMap<Str, ActionRules>>,
+}
+
+/// An alternative unfolded to atoms: positive and negated ones.
+#[derive(Clone, Default)]
+struct Unfolded<'t> {
+    must: Vec<&'t str>,
+    must_not: Vec<&'t str>,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn new(names: &'a Names<'a>) -> Self {
+        let actions = names.schema.kinds.iter().map(|_| FxHashMap::default()).collect();
+        Self { names, rules: Vec::new(), actions }
+    }
+
+    /// Adds a rule for each of its kinds and actions. The overlay's come first; the pack's then leaves those alone.
+    pub(super) fn add(&mut self, source: &'a RuleSource, overlay: bool, problems: &mut Problems) {
+        let Some((kinds, actions)) = split_key(source) else {
+            problems.add(source.key.place, format!("`{}`: a rule is named `kind.action`", source.key.what));
+            return;
+        };
+        for kind in kinds {
+            let Some(no) = self.names.schema.kind_no(kind) else {
+                let hint = suggestion(kind, self.names.schema.kinds.iter().map(|kind| kind.name.as_str()));
+                problems.add(source.key.place, format!("there is no kind `{kind}`{hint}"));
+                continue;
+            };
+            for action in &actions {
+                let taken = self.actions.get(usize::from(no)).is_some_and(|rules| rules.contains_key(*action));
+                if !taken {
+                    self.action(source, no, action, problems);
+                } else if overlay {
+                    problems.add(source.key.place, format!("`{kind}.{action}` has a rule already"));
+                }
+            }
+        }
+    }
+
+    fn action(&mut self, source: &'a RuleSource, kind: KindNo, action: &str, problems: &mut Problems) {
+        let name = format!("{}.{action}", self.names.schema.kind_name(kind));
+        let Some(whole) = self.rule(name.clone(), source, &source.body, kind, problems) else { return };
+        let mut fields = Vec::new();
+        for (pattern, body) in &source.fields {
+            let full = format!("{name}[{}]", pattern.what);
+            let Some(rule) = self.rule(full, source, body, kind, problems) else { continue };
+            for word in pattern.what.split(',').map(str::trim) {
+                let (start, open) = word.strip_suffix('*').map_or((word, false), |start| (start, true));
+                let pattern = FieldPattern { start: Str::from(start), open };
+                if fields.iter().any(|(known, _)| *known == pattern) {
+                    problems.add(source.key.place, format!("`{name}`: field `{word}` has two rules"));
+                }
+                fields.push((pattern, rule));
+            }
+        }
+        fields.sort_by_key(|(pattern, _)| (pattern.open, usize::MAX - pattern.start.len()));
+        if let Some(rules) = self.actions.get_mut(usize::from(kind)) {
+            rules.insert(Str::from(action), ActionRules { whole, fields });
+        }
+    }
+
+    fn rule(
+        &mut self,
+        name: String,
+        source: &'a RuleSource,
+        body: &'a BodySource,
+        kind: KindNo,
+        problems: &mut Problems,
+    ) -> Option<u32> {
+        let names = self.names;
+        let reach = match source.scope.as_ref().map(|scope| (scope.what.as_str(), scope.place)) {
+            None => Reach::Resource,
+            Some(("project", _)) => Reach::Project,
+            Some(("site", _)) => Reach::Site,
+            Some((other, place)) => {
+                problems.add(
+                    place,
+                    format!("`scope:` is `project` or `site`, not `{other}`; without it a resource is named"),
+                );
+                return None;
+            }
+        };
+        let mut scope = Scope { schema: names.schema, paths: &names.paths, kind, value: None, it: None };
+        let value = match &source.value {
+            None => None,
+            Some(value) => {
+                let Some(value_kind) = names.schema.kind_no(&value.kind.what) else {
+                    let hint = suggestion(&value.kind.what, names.schema.kinds.iter().map(|kind| kind.name.as_str()));
+                    problems.add(value.kind.place, format!("there is no kind `{}`{hint}", value.kind.what));
+                    return None;
+                };
+                let default = value
+                    .default
+                    .as_ref()
+                    .and_then(|text| complain(path::compile(&text.what, &scope), text.place, problems));
+                scope.value = Some(value_kind);
+                Some(ValueRule { kind: value_kind, default: default.map(|(path, _)| path) })
+            }
+        };
+        let mut atoms: Vec<Atom> = Vec::new();
+        let any = self.conjunctions(&body.any, &scope, &mut atoms, problems);
+        let all = body.all.iter().map(|text| Restriction {
+            any: self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems),
+        });
+        let all = all.collect();
+        if atoms.len() > MAX_ATOMS {
+            problems.add(body.place, format!("`{name}` names {} atoms; at most {MAX_ATOMS} are possible", atoms.len()));
+            return None;
+        }
+        let reads_field =
+            atoms.iter().any(|atom| matches!(&atom.test, Test::Condition(condition) if reads_field(condition)));
+        let alternatives = body.any.iter().map(|text| text.what.clone()).collect();
+        let number = u32::try_from(self.rules.len()).ok()?;
+        self.rules.push(Rule {
+            name,
+            reach,
+            value,
+            atoms,
+            any,
+            all,
+            alternatives,
+            reads_field,
+            said: RuleSaid::default(),
+        });
+        Some(number)
+    }
+
+    fn conjunctions(
+        &self,
+        sources: &'a [Named<String>],
+        scope: &Scope<'_>,
+        atoms: &mut Vec<Atom>,
+        problems: &mut Problems,
+    ) -> Vec<Conjunction> {
+        let mut list = Vec::new();
+        for (source, text) in (1_u16..).zip(sources) {
+            for unfolded in self.unfold(&text.what, text.place, 0, problems) {
+                let mut bits = |words: &[&str], problems: &mut Problems| {
+                    words
+                        .iter()
+                        .filter_map(|word| self.atom(word, text.place, scope, atoms, problems))
+                        .fold(0_u64, |mask, at| {
+                            mask | 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default()
+                        })
+                };
+                let must = bits(&unfolded.must, problems);
+                let must_not = bits(&unfolded.must_not, problems);
+                let conjunction = Conjunction { must, must_not, source };
+                // The same thing and its opposite never hold together.
+                if must & must_not == 0 && !list.contains(&conjunction) {
+                    list.push(conjunction);
+                }
+            }
+        }
+        list
+    }
+
+    /// Replaces terms by what they stand for, until atoms are left.
+    fn unfold(&self, text: &'a str, place: Place, depth: usize, problems: &mut Problems) -> Vec<Unfolded<'a>> {
+        let mut list = vec![Unfolded::default()];
+        for part in text.split('+').map(str::trim) {
+            let (word, negated) = part.strip_prefix('!').map_or((part, false), |word| (word.trim(), true));
+            let term = self.names.terms.iter().find(|term| term.name.what == word);
+            match term {
+                Some(_) if negated => {
+                    problems.add(place, format!("`!{word}`: a term cannot be negated, only an atom"));
+                    return Vec::new();
+                }
+                Some(_) if depth >= 16 => {
+                    problems.add(place, format!("term `{word}` leads back to itself"));
+                    return Vec::new();
+                }
+                Some(term) => {
+                    let inner: Vec<_> =
+                        term.any.iter().flat_map(|text| self.unfold(&text.what, place, depth + 1, problems)).collect();
+                    list = list.iter().flat_map(|left| inner.iter().map(|right| left.and(right))).collect();
+                }
+                None if !self.names.knows(word) => {
+                    problems.add(place, self.names.unknown(word));
+                    return Vec::new();
+                }
+                None => {
+                    list.iter_mut().for_each(|one| if negated { one.must_not.push(word) } else { one.must.push(word) })
+                }
+            }
+            if list.len() > MAX_CONJUNCTIONS {
+                problems.add(place, format!("`{text}` unfolds to more than {MAX_CONJUNCTIONS} conjunctions"));
+                return Vec::new();
+            }
+        }
+        list
+    }
+
+    /// The number of an atom within its rule; compiled when it is first named.
+    fn atom(
+        &self,
+        word: &str,
+        place: Place,
+        scope: &Scope<'_>,
+        atoms: &mut Vec<Atom>,
+        problems: &mut Problems,
+    ) -> Option<usize> {
+        if let Some(at) = atoms.iter().position(|atom| atom.name == word) {
+            return Some(at);
+        }
+        let atom = self.compile_atom(word, place, scope, problems)?;
+        atoms.push(atom);
+        Some(atoms.len() - 1)
+    }
+
+    fn compile_atom(&self, word: &str, place: Place, scope: &Scope<'_>, problems: &mut Problems) -> Option<Atom> {
+        let name = Str::from(word);
+        let title = |role: &str| {
+            self.names
+                .roles
+                .iter()
+                .find(|(name, _)| name == role)
+                .map_or_else(|| Str::from(role), |(_, title)| title.clone())
+        };
+        let template = |text: &str, problems: &mut Problems| complain(Template::compile(text, scope), place, problems);
+        if word == "team" {
+            return Some(Atom {
+                name,
+                test: Test::Team,
+                says: Str::const_new("in the project's team"),
+                no: template("not in the team of the project {project}", problems),
+                grant: template("be in the team of the project {project}", problems),
+            });
+        }
+        if let Some(role) = word.strip_prefix("role:") {
+            let title = title(role);
+            return Some(Atom {
+                name,
+                test: Test::Role(Str::from(role)),
+                says: Str::from(format!("{title} here")),
+                no: template(&format!("{{subject.role_here}} here, not {title}"), problems),
+                grant: template(&format!("role {title} in the project {{project}}"), problems),
+            });
+        }
+        if let Some(role) = word.strip_prefix("site_role:") {
+            let title = title(role);
+            return Some(Atom {
+                name,
+                test: Test::SiteRole(Str::from(role)),
+                says: Str::from(format!("{title} of the studio")),
+                no: template(&format!("not {title} of the studio"), problems),
+                grant: template(&format!("site-wide role {title}"), problems),
+            });
+        }
+        let source = self.names.atoms.iter().find(|atom| atom.name.what == word)?;
+        let test = condition::compile(&source.when, scope, problems)?;
+        Some(Atom {
+            name,
+            test: Test::Condition(test),
+            says: source.says.clone(),
+            no: source.no.as_ref().and_then(|text| template(text, problems)),
+            grant: source.grant.as_ref().and_then(|text| template(text, problems)),
+        })
+    }
+}
+
+/// Makes the fixed sentences of every rule.
+pub(super) fn say(policy: &mut Policy) {
+    let all: Vec<RuleSaid> =
+        (0_u32..).zip(&policy.rules).map(|(number, rule)| rule_said(policy, number, rule)).collect();
+    for (rule, said) in policy.rules.iter_mut().zip(all) {
+        rule.said = said;
+    }
+}
+
+fn rule_said(policy: &Policy, number: u32, rule: &Rule) -> RuleSaid {
+    let named = |alternative, text: String| {
+        Arc::new(Said { rule: policy.rule_name(RuleRef { rule: number, alternative }), text })
+    };
+    let of = |code| named(0, Said::of(code).text.clone());
+    let grants: Vec<_> = (1_u16..)
+        .zip(&rule.alternatives)
+        .map(|(source, _)| {
+            let ways = rule.any.iter().filter(|conjunction| conjunction.source == source);
+            ways.map(|conjunction| words_of(conjunction, rule)).collect::<Vec<_>>().join(", or ")
+        })
+        .collect();
+    let needs = match grants.is_empty() {
+        true => "nobody may do this".to_owned(),
+        false => format!("this takes: {}", grants.join("; or ")),
+    };
+    RuleSaid {
+        granted: rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect(),
+        restricted: (1_u16..)
+            .zip(&rule.all)
+            .map(|(at, restriction)| {
+                let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
+                let said = Said {
+                    rule: format!("{}!{at}", policy.rule_name(RuleRef { rule: number, alternative: 0 })),
+                    text: format!("this needs besides: {}", ways.join(", or ")),
+                };
+                Arc::new(said)
+            })
+            .collect(),
+        no_grant: named(0, needs.clone()),
+        not_member: named(0, format!("not in the project's team; {needs}")),
+        indeterminate: of(Reason::Indeterminate),
+        quarantined: of(Reason::Quarantined),
+    }
+}
+
+/// "in the project's team and Supervisor here and not ..."
+fn words_of(conjunction: &Conjunction, rule: &Rule) -> String {
+    let mut words = Vec::new();
+    for (at, atom) in (0_u32..).zip(&rule.atoms) {
+        let bit = 1_u64.checked_shl(at).unwrap_or_default();
+        if conjunction.must & bit != 0 {
+            words.push(atom.says.to_string());
+        }
+        if conjunction.must_not & bit != 0 {
+            words.push(format!("not {}", atom.says));
+        }
+    }
+    words.join(" and ")
+}
+
+/// The words of an alternative, negation marks taken off.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('+').map(|part| part.trim().trim_start_matches('!').trim())
+}
+
+fn complain<T>(result: Result<T, String>, place: Place, problems: &mut Problems) -> Option<T> {
+    result.map_err(|message| problems.add(place, message)).ok()
+}
+
+fn reads_field(condition: &Condition) -> bool {
+    let reads = |path: &Path| matches!(path.root, Root::Field | Root::FieldTail);
+    match condition {
+        Condition::Leaf { left, right, .. } => reads(left) || right.as_ref().is_some_and(reads),
+        Condition::All(list) | Condition::Any(list) => list.iter().any(reads_field),
+        Condition::Not(inner) => reads_field(inner),
+        Condition::Some { over, holds } => reads(over) || reads_field(holds),
+    }
+}
+
+impl<'t> Unfolded<'t> {
+    fn and(&self, other: &Self) -> Self {
+        let join = |a: &[&'t str], b: &[&'t str]| a.iter().chain(b).copied().collect();
+        Self { must: join(&self.must, &other.must), must_not: join(&self.must_not, &other.must_not) }
+    }
+}

@@ -1,0 +1,196 @@
+//! Conditions over paths, with three values: yes, no, unknown.
+
+use std::ops::Not;
+
+use super::compile::Scope;
+use super::parse::{ConditionSource, Named};
+use super::path::{self, Path};
+use super::walk::{Val, Vals, Walk};
+use crate::yaml::Problems;
+
+/// The value of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Truth {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// A compiled condition.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Condition {
+    Leaf {
+        left: Path,
+        relation: Relation,
+        right: Option<Path>,
+        negated: bool,
+    },
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// Holds for at least one of the objects at the end of the path.
+    Some {
+        over: Path,
+        holds: Box<Condition>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// One value of the left is one of the right: `is` between single values, `in` with a list.
+    Shares,
+    /// Every value of the left is one of the right.
+    Within,
+    /// The left has no value.
+    Empty,
+}
+
+// === compiling ===
+
+/// Compiles a condition; complains about what it names and the schema does not have.
+pub(super) fn compile(source: &ConditionSource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Condition> {
+    let list = |sources: &[ConditionSource], problems: &mut Problems| {
+        let compiled: Vec<_> = sources.iter().map(|source| compile(source, scope, problems)).collect();
+        compiled.into_iter().collect::<Option<Vec<_>>>()
+    };
+    match source {
+        ConditionSource::Leaf(text) => leaf(text, scope, problems),
+        ConditionSource::All(sources) => list(sources, problems).map(Condition::All),
+        ConditionSource::Any(sources) => list(sources, problems).map(Condition::Any),
+        ConditionSource::Not(source) => compile(source, scope, problems).map(|inner| Condition::Not(Box::new(inner))),
+        ConditionSource::Some { over, holds } => {
+            let (over, kind) = problem(path::compile(&over.what, scope), over, problems)?;
+            let holds = compile(holds, &Scope { it: kind, ..*scope }, problems)?;
+            Some(Condition::Some { over, holds: Box::new(holds) })
+        }
+    }
+}
+
+fn leaf(text: &Named<String>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Condition> {
+    const WORDS: [(&str, Relation, bool); 7] = [
+        (" is not empty", Relation::Empty, true),
+        (" is empty", Relation::Empty, false),
+        (" is not ", Relation::Shares, true),
+        (" is ", Relation::Shares, false),
+        (" not in ", Relation::Shares, true),
+        (" in ", Relation::Shares, false),
+        (" within ", Relation::Within, false),
+    ];
+    for (word, relation, negated) in WORDS {
+        let Some((left, right)) = text.what.split_once(word) else { continue };
+        let (left, _) = problem(path::compile(left.trim(), scope), text, problems)?;
+        let right = match relation {
+            Relation::Empty if right.trim().is_empty() => None,
+            Relation::Empty => break,
+            Relation::Shares | Relation::Within => Some(problem(path::compile(right.trim(), scope), text, problems)?.0),
+        };
+        return Some(Condition::Leaf { left, relation, right, negated });
+    }
+    problems.add(
+        text.place,
+        format!("`{}` is no condition: write `PATH is VALUE`, `PATH in PATH`, `PATH within PATH` or `PATH is empty` (or `not`)", text.what),
+    );
+    None
+}
+
+fn problem<T>(result: Result<T, String>, text: &Named<String>, problems: &mut Problems) -> Option<T> {
+    result.map_err(|message| problems.add(text.place, message)).ok()
+}
+
+// === evaluating ===
+
+impl Condition {
+    pub(super) fn holds<'v>(&'v self, walk: &mut Walk<'v>) -> Truth {
+        match self {
+            Self::Leaf { left, relation, right, negated } => {
+                let left = walk.values(left);
+                let truth = match right {
+                    None => empty(&left),
+                    Some(right) => {
+                        let right = walk.values(right);
+                        match relation {
+                            Relation::Within => within(&left, &right),
+                            Relation::Shares | Relation::Empty => shares(&left, &right),
+                        }
+                    }
+                };
+                if *negated { !truth } else { truth }
+            }
+            Self::All(conditions) => all(conditions.iter().map(|condition| condition.holds(walk))),
+            Self::Any(conditions) => !all(conditions.iter().map(|condition| !condition.holds(walk))),
+            Self::Not(condition) => !condition.holds(walk),
+            Self::Some { over, holds } => {
+                let objects = walk.values(over);
+                let mut truth = if objects.unknown { Truth::Unknown } else { Truth::No };
+                for object in &objects.list {
+                    let Val::Key(key) = *object else {
+                        truth = Truth::Unknown;
+                        continue;
+                    };
+                    let outer = walk.it.replace(key);
+                    let one = holds.holds(walk);
+                    walk.it = outer;
+                    match one {
+                        Truth::Yes => return Truth::Yes,
+                        Truth::Unknown => truth = Truth::Unknown,
+                        Truth::No => {}
+                    }
+                }
+                truth
+            }
+        }
+    }
+}
+
+/// No as soon as one is no; the rest is then not evaluated.
+fn all(truths: impl Iterator<Item = Truth>) -> Truth {
+    let mut result = Truth::Yes;
+    for truth in truths {
+        match truth {
+            Truth::No => return Truth::No,
+            Truth::Unknown => result = Truth::Unknown,
+            Truth::Yes => {}
+        }
+    }
+    result
+}
+
+fn empty(values: &Vals<'_>) -> Truth {
+    match (values.list.is_empty(), values.unknown) {
+        (false, _) => Truth::No,
+        (true, true) => Truth::Unknown,
+        (true, false) => Truth::Yes,
+    }
+}
+
+fn shares(left: &Vals<'_>, right: &Vals<'_>) -> Truth {
+    if left.list.iter().any(|value| right.list.contains(value)) {
+        Truth::Yes
+    } else if left.unknown || right.unknown {
+        Truth::Unknown
+    } else {
+        Truth::No
+    }
+}
+
+fn within(left: &Vals<'_>, right: &Vals<'_>) -> Truth {
+    if !left.list.iter().all(|value| right.list.contains(value)) {
+        if right.unknown { Truth::Unknown } else { Truth::No }
+    } else if left.unknown {
+        Truth::Unknown
+    } else {
+        Truth::Yes
+    }
+}
+
+impl Not for Truth {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}

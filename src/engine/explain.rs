@@ -1,0 +1,168 @@
+//! Why a decision came out so: the walk of `decide` once more, with every alternative and every atom looked at.
+
+use super::condition::Truth;
+use super::decide::{Facts, Outcome, decide};
+use super::policy::{Conjunction, Policy, Rule};
+use super::resolve::Case;
+use super::walk::Walk;
+use crate::directory::View;
+use crate::model::decision::RuleRef;
+
+/// A decision with its reasons.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    pub outcome: Outcome,
+    pub steps: Vec<Step>,
+    /// The nearest grants: what would have to be given for the answer to be yes.
+    pub would_allow: Vec<String>,
+}
+
+/// A rule, an alternative or an atom, and how it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub rule: String,
+    pub text: String,
+    pub outcome: StepOutcome,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    Held,
+    Failed,
+    Unknown,
+}
+
+/// Decides and says why.
+pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Explained {
+    let outcome = decide(policy, view, case);
+    let Some(rule) = policy.rule(case.rule) else {
+        return Explained { outcome, steps: Vec::new(), would_allow: Vec::new() };
+    };
+    let mut walk = Walk::new(view, case);
+    let mut facts = Facts::default();
+    let mut steps = Vec::new();
+    for (source, text) in (1_u16..).zip(&rule.alternatives) {
+        let ways: Vec<_> = rule.any.iter().filter(|way| way.source == source).collect();
+        let name = policy.rule_name(RuleRef { rule: case.rule, alternative: source });
+        steps.push(alternative(name, text, &ways, policy, rule, &mut facts, &mut walk));
+    }
+    let mut restricted = false;
+    for (at, restriction) in (1_u16..).zip(&rule.all) {
+        let ways: Vec<_> = restriction.any.iter().collect();
+        let name = format!("{}!{at}", policy.rule_name(RuleRef { rule: case.rule, alternative: 0 }));
+        let step = alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk);
+        restricted |= step.outcome != StepOutcome::Held;
+        steps.push(step);
+    }
+    let would_allow =
+        if outcome.decision.allowed() || restricted && steps.iter().any(|step| step.outcome == StepOutcome::Held) {
+            nearest(
+                rule.all.iter().flat_map(|restriction| &restriction.any),
+                !outcome.decision.allowed(),
+                policy,
+                rule,
+                &mut facts,
+                &mut walk,
+            )
+        } else {
+            nearest(rule.any.iter(), true, policy, rule, &mut facts, &mut walk)
+        };
+    let mut outcome = outcome;
+    outcome.missing.extend(walk.missing);
+    Explained { outcome, steps, would_allow }
+}
+
+fn alternative<'v>(
+    name: String,
+    text: &str,
+    ways: &[&Conjunction],
+    policy: &Policy,
+    rule: &'v Rule,
+    facts: &mut Facts,
+    walk: &mut Walk<'v>,
+) -> Step {
+    let mut outcome = Truth::No;
+    let mut atoms = 0_u64;
+    for way in ways {
+        match facts.conjunction(way, rule, walk) {
+            Truth::Yes => outcome = Truth::Yes,
+            Truth::Unknown if outcome == Truth::No => outcome = Truth::Unknown,
+            _ => {}
+        }
+        atoms |= way.must | way.must_not;
+    }
+    let mut steps = Vec::new();
+    for (at, atom) in (0_u32..).zip(&rule.atoms) {
+        if atoms & 1_u64.checked_shl(at).unwrap_or_default() == 0 {
+            continue;
+        }
+        let truth = facts.fact(at, rule, walk);
+        let text = match (truth, &atom.no) {
+            (Truth::Yes, _) => atom.says.to_string(),
+            (Truth::No, Some(no)) => no.fill(policy, walk),
+            (Truth::No, None) => format!("not {}", atom.says),
+            (Truth::Unknown, _) => format!("not known: {}", atom.says),
+        };
+        steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
+    }
+    Step { rule: name, text: text.to_owned(), outcome: outcome.into(), steps }
+}
+
+/// Of the ways that could hold, those that need the fewest grants; at most five.
+fn nearest<'v>(
+    ways: impl Iterator<Item = &'v Conjunction>,
+    wanted: bool,
+    policy: &Policy,
+    rule: &'v Rule,
+    facts: &mut Facts,
+    walk: &mut Walk<'v>,
+) -> Vec<String> {
+    if !wanted {
+        return Vec::new();
+    }
+    let mut found: Vec<(usize, String)> = Vec::new();
+    for way in ways {
+        if let Some(grants) = grants(way, policy, rule, facts, walk).filter(|grants| !grants.is_empty()) {
+            let text = grants.join(" and ");
+            if !found.iter().any(|(_, known)| *known == text) {
+                found.push((grants.len(), text));
+            }
+        }
+    }
+    let fewest = found.iter().map(|(count, _)| *count).min().unwrap_or_default();
+    found.retain(|(count, _)| *count == fewest);
+    found.into_iter().map(|(_, text)| text).take(5).collect()
+}
+
+/// What would have to be granted for this conjunction; `None` where something stands against it that no grant mends.
+fn grants<'v>(
+    way: &Conjunction,
+    policy: &Policy,
+    rule: &'v Rule,
+    facts: &mut Facts,
+    walk: &mut Walk<'v>,
+) -> Option<Vec<String>> {
+    let mut grants = Vec::new();
+    for (at, atom) in (0_u32..).zip(&rule.atoms) {
+        let bit = 1_u64.checked_shl(at).unwrap_or_default();
+        let truth = facts.fact(at, rule, walk);
+        if way.must & bit != 0 && truth != Truth::Yes {
+            grants.push(atom.grant.as_ref()?.fill(policy, walk));
+        }
+        if way.must_not & bit != 0 && truth != Truth::No {
+            return None;
+        }
+    }
+    Some(grants)
+}
+
+impl From<Truth> for StepOutcome {
+    fn from(truth: Truth) -> Self {
+        match truth {
+            Truth::Yes => Self::Held,
+            Truth::No => Self::Failed,
+            Truth::Unknown => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Reads a pack or an overlay: YAML to the source of a policy, names not yet looked up.
+//!
+//! Everything is kept with its place, so that compiling can complain about it.
+
+use crate::model::id::Str;
+use crate::yaml::{Data, Fields, Node, Place, Problems};
+
+/// A pack or an overlay as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    /// The pack's own name, or the one that an overlay extends.
+    pub(super) pack: Named<Str>,
+    pub(super) roles: Vec<(Named<Str>, Str)>,
+    pub(super) subject: Option<SubjectSource>,
+    pub(super) kinds: Vec<KindSource>,
+    pub(super) paths: Vec<PathSource>,
+    pub(super) atoms: Vec<AtomSource>,
+    pub(super) terms: Vec<TermSource>,
+    pub(super) rules: Vec<RuleSource>,
+}
+
+/// Something and where it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Named<T> {
+    pub(super) what: T,
+    pub(super) place: Place,
+}
+
+#[derive(Debug)]
+pub(super) struct SubjectSource {
+    /// Property of a subject -> field or kind that tells it.
+    pub(super) parts: Vec<(&'static str, Named<Str>)>,
+    pub(super) fixed_roles: Vec<Named<Str>>,
+}
+
+#[derive(Debug)]
+pub(super) struct KindSource {
+    pub(super) name: Named<Str>,
+    pub(super) variants: Vec<Named<Str>>,
+    pub(super) fields: Vec<FieldSource>,
+    pub(super) links: Vec<(Named<Str>, Named<Str>)>,
+    pub(super) project_from: Option<Named<Str>>,
+    /// The name under which a project lists its objects of this kind.
+    pub(super) in_project_as: Option<Named<Str>>,
+    pub(super) lazy: bool,
+    pub(super) label: Str,
+}
+
+#[derive(Debug)]
+pub(super) struct FieldSource {
+    pub(super) name: Named<Str>,
+    pub(super) target: Option<Named<Str>>,
+    pub(super) back: Option<Named<Str>>,
+}
+
+/// A name for a path that differs by the kind of the resource.
+#[derive(Debug)]
+pub(super) struct PathSource {
+    pub(super) name: Named<Str>,
+    /// Kind (or `*`) -> path or quoted text.
+    pub(super) by_kind: Vec<(Named<Str>, Named<String>)>,
+}
+
+#[derive(Debug)]
+pub(super) struct AtomSource {
+    pub(super) name: Named<Str>,
+    pub(super) when: ConditionSource,
+    pub(super) says: Str,
+    pub(super) no: Option<Str>,
+    pub(super) grant: Option<Str>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum ConditionSource {
+    Leaf(Named<String>),
+    All(Vec<ConditionSource>),
+    Any(Vec<ConditionSource>),
+    Not(Box<ConditionSource>),
+    Some { over: Named<String>, holds: Box<ConditionSource> },
+}
+
+#[derive(Debug)]
+pub(super) struct TermSource {
+    pub(super) name: Named<Str>,
+    pub(super) any: Vec<Named<String>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RuleSource {
+    /// `kind[, kind].action[, action]`
+    pub(super) key: Named<String>,
+    pub(super) scope: Option<Named<Str>>,
+    pub(super) value: Option<ValueSource>,
+    pub(super) body: BodySource,
+    /// Field names, comma separated, `*` at the end for any ending -> the rule for them.
+    pub(super) fields: Vec<(Named<String>, BodySource)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct BodySource {
+    pub(super) place: Place,
+    pub(super) any: Vec<Named<String>>,
+    pub(super) all: Vec<Named<String>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ValueSource {
+    pub(super) kind: Named<Str>,
+    pub(super) default: Option<Named<String>>,
+}
+
+/// Reads a pack or an overlay; what cannot be read is complained about and left out.
+pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Source {
+    let mut source = Source::default();
+    let Some(mut fields) = root.map(problems) else { return source };
+    if let Some(node) = fields.need(if overlay { "extends" } else { "pack" }, problems) {
+        source.pack = name(node, problems);
+    }
+    if !overlay {
+        source.roles =
+            each(fields.take("roles"), problems, |key, node, problems| Some((key, Str::from(node.text(problems)?))));
+        source.subject = fields.take("subject").and_then(|node| subject(node, problems));
+        source.kinds = each(fields.take("kinds"), problems, kind);
+    }
+    source.paths = each(fields.take("paths"), problems, path);
+    source.atoms = each(fields.take("atoms"), problems, atom);
+    source.terms = each(fields.take("terms"), problems, |name, node, problems| {
+        Some(TermSource { name, any: texts(node, problems) })
+    });
+    source.rules = each(fields.take("rules"), problems, rule);
+    fields.finish(problems);
+    source
+}
+
+fn each<T>(
+    node: Option<&Node>,
+    problems: &mut Problems,
+    mut read: impl FnMut(Named<Str>, &Node, &mut Problems) -> Option<T>,
+) -> Vec<T> {
+    let Some(fields) = node.and_then(|node| node.map(problems)) else { return Vec::new() };
+    let mut list = Vec::new();
+    for (key, value) in fields.entries() {
+        let key = Named { what: Str::from(key.text.as_str()), place: key.place };
+        list.extend(read(key, value, problems));
+    }
+    list
+}
+
+fn name(node: &Node, problems: &mut Problems) -> Named<Str> {
+    Named { what: node.text(problems).map(Str::from).unwrap_or_default(), place: node.place }
+}
+
+fn names(node: Option<&Node>, problems: &mut Problems) -> Vec<Named<Str>> {
+    node.map_or(&[][..], Node::list).iter().map(|node| name(node, problems)).collect()
+}
+
+fn text(node: &Node, problems: &mut Problems) -> Option<Named<String>> {
+    Some(Named { what: node.text(problems)?.to_owned(), place: node.place })
+}
+
+fn texts(node: &Node, problems: &mut Problems) -> Vec<Named<String>> {
+    node.list().iter().filter_map(|node| text(node, problems)).collect()
+}
+
+fn subject(node: &Node, problems: &mut Problems) -> Option<SubjectSource> {
+    let mut fields = node.map(problems)?;
+    let mut parts = Vec::new();
+    for part in ["kind", "active", "role", "project"] {
+        parts.extend(fields.need(part, problems).map(|node| (part, name(node, problems))));
+    }
+    for part in ["bot", "login", "email"] {
+        parts.extend(fields.take(part).map(|node| (part, name(node, problems))));
+    }
+    let fixed_roles = names(fields.take("fixed_roles"), problems);
+    fields.finish(problems);
+    Some(SubjectSource { parts, fixed_roles })
+}
+
+fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSource> {
+    let mut map = node.map(problems)?;
+    let variants = names(map.take("variants"), problems);
+    let lazy = map.take("lazy").is_some_and(|node| node.bool(problems) == Some(true));
+    let project_from = map.take("project_from").map(|node| self::name(node, problems));
+    let in_project_as = map.take("in_project_as").map(|node| self::name(node, problems));
+    let label = map.take("label").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
+    let fields = each(map.take("fields"), problems, field);
+    let links = each(map.take("links"), problems, |link, node, problems| Some((link, self::name(node, problems))));
+    map.finish(problems);
+    Some(KindSource { name, variants, fields, links, project_from, in_project_as, lazy, label })
+}
+
+fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<FieldSource> {
+    if node.is_null() {
+        return Some(FieldSource { name, target: None, back: None });
+    }
+    if matches!(node.data, Data::Scalar { .. }) {
+        return Some(FieldSource { name, target: Some(self::name(node, problems)), back: None });
+    }
+    let mut map = node.map(problems)?;
+    let target = map.need("to", problems).map(|node| self::name(node, problems));
+    let back = map.take("back").map(|node| self::name(node, problems));
+    map.finish(problems);
+    Some(FieldSource { name, target, back })
+}
+
+fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSource> {
+    let by_kind = match &node.data {
+        Data::Scalar { .. } => vec![(Named { what: Str::const_new("*"), place: node.place }, text(node, problems)?)],
+        _ => each(Some(node), problems, |kind, node, problems| Some((kind, text(node, problems)?))),
+    };
+    Some(PathSource { name, by_kind })
+}
+
+fn atom(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<AtomSource> {
+    let mut map = node.map(problems)?;
+    let when = map.need("when", problems).and_then(|node| condition(node, problems));
+    let mut sentence =
+        |part, problems: &mut Problems| map.take(part).and_then(|node| node.text(problems)).map(Str::from);
+    let says = sentence("says", problems);
+    let no = sentence("no", problems);
+    let grant = sentence("grant", problems);
+    if says.is_none() {
+        problems.add(name.place, format!("atom `{}` needs `says:`, a few words for people", name.what));
+    }
+    map.finish(problems);
+    Some(AtomSource { name, when: when?, says: says?, no, grant })
+}
+
+fn condition(node: &Node, problems: &mut Problems) -> Option<ConditionSource> {
+    match &node.data {
+        Data::Scalar { .. } => Some(ConditionSource::Leaf(text(node, problems)?)),
+        // A list without a word before it reads as "all of these".
+        Data::List(nodes) => Some(ConditionSource::All(conditions(nodes, problems))),
+        Data::Map(_) => {
+            let mut map = node.map(problems)?;
+            let mut found = Vec::new();
+            if let Some(node) = map.take("all") {
+                found.push(ConditionSource::All(conditions(node.list(), problems)));
+            }
+            if let Some(node) = map.take("any") {
+                found.push(ConditionSource::Any(conditions(node.list(), problems)));
+            }
+            if let Some(node) = map.take("not") {
+                found.push(ConditionSource::Not(Box::new(condition(node, problems)?)));
+            }
+            if let Some(over) = map.take("some") {
+                let holds = map.need("holds", problems).and_then(|node| condition(node, problems));
+                found.push(ConditionSource::Some { over: text(over, problems)?, holds: Box::new(holds?) });
+            }
+            let place = map.place;
+            map.finish(problems);
+            if found.len() != 1 {
+                problems
+                    .add(place, "a condition is one of `all:`, `any:`, `not:`, `some:` with `holds:`, or a sentence");
+            }
+            found.pop()
+        }
+    }
+}
+
+fn conditions(nodes: &[Node], problems: &mut Problems) -> Vec<ConditionSource> {
+    nodes.iter().filter_map(|node| condition(node, problems)).collect()
+}
+
+fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSource> {
+    let key = Named { what: key.what.to_string(), place: key.place };
+    if !matches!(node.data, Data::Map(_)) {
+        let body = BodySource { place: key.place, any: texts(node, problems), all: Vec::new() };
+        return Some(RuleSource { key, scope: None, value: None, body, fields: Vec::new() });
+    }
+    let mut map = node.map(problems)?;
+    let scope = map.take("scope").map(|node| name(node, problems));
+    let value = map.take("value").and_then(|node| value(node, problems));
+    let fields = each(map.take("fields"), problems, |field, node, problems| {
+        let field = Named { what: field.what.to_string(), place: field.place };
+        if !matches!(node.data, Data::Map(_)) {
+            return Some((field, BodySource { place: node.place, any: texts(node, problems), all: Vec::new() }));
+        }
+        let mut map = node.map(problems)?;
+        let body = body(&mut map, problems);
+        map.finish(problems);
+        Some((field, body))
+    });
+    let body = body(&mut map, problems);
+    map.finish(problems);
+    Some(RuleSource { key, scope, value, body, fields })
+}
+
+fn body(map: &mut Fields<'_>, problems: &mut Problems) -> BodySource {
+    let place = map.place;
+    // `any: []` says that nobody may; leaving `any` out says nothing, and is refused.
+    let any = map.entries().iter().any(|(key, _)| key.text == "any");
+    if !any {
+        problems.add(place, "`any:` is missing: the alternatives that allow (`any: []` for nobody)");
+    }
+    let any = map.take("any").map(|node| texts(node, problems)).unwrap_or_default();
+    let all = map.take("all").map(|node| texts(node, problems)).unwrap_or_default();
+    BodySource { place, any, all }
+}
+
+fn value(node: &Node, problems: &mut Problems) -> Option<ValueSource> {
+    if matches!(node.data, Data::Scalar { .. }) {
+        return Some(ValueSource { kind: name(node, problems), default: None });
+    }
+    let mut map = node.map(problems)?;
+    let kind = map.need("kind", problems).map(|node| name(node, problems));
+    let default = map.take("default").and_then(|node| text(node, problems));
+    map.finish(problems);
+    Some(ValueSource { kind: kind?, default })
+}

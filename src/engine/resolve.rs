@@ -1,0 +1,239 @@
+//! From the words of a question to handles of the mirror: who, which rule, on what, where.
+
+use super::path::Path;
+use super::policy::{Policy, Reach};
+use crate::directory::{State, View};
+use crate::model::change::Dep;
+use crate::model::decision::{Decision, Reason};
+use crate::model::id::{Id, Key, ObjectRef, Str};
+use crate::model::query::{Query, Subject};
+use crate::model::schema::KindNo;
+use crate::model::value::Value;
+
+/// A question whose words have been found in the mirror and the policy.
+#[derive(Debug)]
+pub struct Case<'q> {
+    pub(super) query: &'q Query<'q>,
+    pub(super) subject: Key,
+    pub(super) rule: u32,
+    pub(super) kind: KindNo,
+    pub(super) resource: Target,
+    pub(super) project: Place,
+    pub(super) value: &'q Option<Value>,
+    pub(super) value_kind: Option<KindNo>,
+    pub(super) value_default: Option<&'q Path>,
+    /// What the `*` of the rule's field name stands for.
+    pub(super) field_tail: &'q str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// An object of the mirror.
+    Object(Key),
+    /// Nothing that the mirror holds: what is known of it stands in the question.
+    Described,
+}
+
+/// Where the question plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    Project(Key),
+    /// In no project.
+    Site,
+    /// In one that is not known.
+    Unknown,
+}
+
+/// What came of resolving.
+#[derive(Debug)]
+pub enum Resolved<'q> {
+    Case(Case<'q>),
+    /// Already decided, and by what.
+    Decided {
+        decision: Decision,
+        reads: Vec<Dep>,
+    },
+    /// This has to be read from the tracker first.
+    Missing(ObjectRef),
+}
+
+/// Everything that a cached decision depends on besides the mirror, as typed values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CaseKey {
+    subject: Key,
+    rule: u32,
+    resource: Target,
+    project: Place,
+    value: Option<Key>,
+    field: Str,
+}
+
+/// Finds the subject, the rule and the resource of a question.
+pub fn resolve<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
+    match find(policy, view, query) {
+        Ok(case) => Resolved::Case(case),
+        Err(resolved) => resolved,
+    }
+}
+
+fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<Case<'q>, Resolved<'q>> {
+    let subject = subject(view, query.subject)?;
+    let unknown_action = || decided(Reason::ActionUnknown, &[]);
+    let kind = policy.schema.kind_no(query.kind).ok_or_else(unknown_action)?;
+    let (rule, field_tail) = policy.find_rule(kind, query.action, query.field).ok_or_else(unknown_action)?;
+    let found = policy.rule(rule).ok_or_else(unknown_action)?;
+    let (resource, project) = match found.reach {
+        Reach::Resource => resource(view, kind, query)?,
+        Reach::Project => match project(view, query) {
+            Place::Project(key) => (Target::Described, Place::Project(key)),
+            Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
+        },
+        Reach::Site => (
+            Target::Described,
+            match project(view, query) {
+                Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
+                place => place,
+            },
+        ),
+    };
+    if let (Some(value), Some(Value::Text(id))) = (&found.value, &query.value) {
+        let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
+        if !known {
+            return Err(decided(Reason::ResourceUnknown, &[]));
+        }
+    }
+    Ok(Case {
+        query,
+        subject,
+        rule,
+        kind,
+        resource,
+        project,
+        value: &query.value,
+        value_kind: found.value.as_ref().map(|value| value.kind),
+        value_default: found.value.as_ref().and_then(|value| value.default.as_ref()),
+        field_tail,
+    })
+}
+
+fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
+    Resolved::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
+}
+
+fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>> {
+    let schema = view.schema();
+    let def = &schema.subject;
+    let found = match subject {
+        Subject::Person(id) | Subject::Bot(id) => view.find(def.kind, &Id::from(id)),
+        // A name that several people have tells nobody.
+        Subject::Login(login) => view.by_login(login).ok().flatten(),
+        Subject::Email(email) => view.by_email(email).ok().flatten(),
+    };
+    let key = found.ok_or_else(|| decided(Reason::SubjectUnknown, &[]))?;
+    let reads = [Dep::Node(key)];
+    let row = match view.state(key) {
+        State::Record(row) => row,
+        State::Quarantined => return Err(decided(Reason::Quarantined, &reads)),
+        State::Unknown | State::Gone => return Err(decided(Reason::SubjectUnknown, &reads)),
+    };
+    let yes = |field| *row.cell(field) == crate::directory::Cell::Bool(true);
+    if matches!(subject, Subject::Bot(_)) && !def.bot.is_some_and(yes) {
+        return Err(decided(Reason::SubjectUnknown, &reads));
+    }
+    if yes(def.active) { Ok(key) } else { Err(decided(Reason::SubjectInactive, &reads)) }
+}
+
+fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Target, Place), Resolved<'q>> {
+    let schema = view.schema();
+    let lazy = schema.kind(schema.table_of(kind)).is_some_and(|def| def.lazy);
+    let key = view.find(kind, &query.id);
+    let reads = key.map(Dep::Node);
+    match key.map(|key| (key, view.state(key))) {
+        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key, query))),
+        Some((_, State::Quarantined)) => Err(decided(Reason::Quarantined, reads.as_slice())),
+        None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
+            if query.properties.is_some() {
+                Ok((Target::Described, described_place(view, kind, query)))
+            } else {
+                Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
+            }
+        }
+        _ => Err(decided(Reason::ResourceUnknown, reads.as_slice())),
+    }
+}
+
+/// The project of an object: itself, the one it names, or that of the object it hangs on.
+fn place_of(view: View<'_>, key: Key, query: &Query<'_>) -> Place {
+    let schema = view.schema();
+    let Some(row) = view.row(key) else { return Place::Unknown };
+    let table = schema.table_of(row.kind);
+    if table == schema.subject.project {
+        return Place::Project(key);
+    }
+    if let Some(project) = row.project {
+        return Place::Project(project);
+    }
+    match schema.kind(table).and_then(|def| def.project_from) {
+        None => project(view, query),
+        Some(field) => match row.cell(field).refs().first().and_then(|on| view.row(*on)).and_then(|row| row.project) {
+            Some(project) => Place::Project(project),
+            None => Place::Unknown,
+        },
+    }
+}
+
+fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
+    let schema = view.schema();
+    let from = schema.kind(schema.table_of(kind)).and_then(|def| def.fields.get(usize::from(def.project_from?)));
+    let Some(field) = from else { return project(view, query).or_unknown() };
+    let id = query.properties.as_deref().and_then(|properties| properties.get(&field.name)).and_then(Value::as_text);
+    let on = id.and_then(|id| view.find(field.target?, &Id::from(id)));
+    match on.and_then(|on| view.row(on)).and_then(|row| row.project) {
+        Some(project) => Place::Project(project),
+        None => Place::Unknown,
+    }
+}
+
+/// The project that the caller names.
+fn project(view: View<'_>, query: &Query<'_>) -> Place {
+    let Some(id) = &query.project else { return Place::Site };
+    match view.find(view.schema().subject.project, id).filter(|key| view.row(*key).is_some()) {
+        Some(key) => Place::Project(key),
+        None => Place::Unknown,
+    }
+}
+
+impl Place {
+    fn or_unknown(self) -> Self {
+        if self == Self::Site { Self::Unknown } else { self }
+    }
+}
+
+impl Case<'_> {
+    /// Who asks.
+    pub fn subject(&self) -> Key {
+        self.subject
+    }
+
+    /// The key under which the decision can be cached; `None` where it depends on what is in the question alone.
+    pub fn key(&self, policy: &Policy, view: View<'_>) -> Option<CaseKey> {
+        let rule = policy.rule(self.rule)?;
+        if matches!(self.resource, Target::Described) && self.query.properties.is_some() {
+            return None;
+        }
+        let value = match (self.value_kind, self.value) {
+            (None, _) | (_, None | Some(Value::Null)) => None,
+            (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
+            (Some(_), Some(_)) => return None,
+        };
+        let field = if rule.reads_field { Str::from(self.query.field) } else { Str::default() };
+        Some(CaseKey {
+            subject: self.subject,
+            rule: self.rule,
+            resource: self.resource,
+            project: self.project,
+            value,
+            field,
+        })
+    }
+}

@@ -1,0 +1,283 @@
+//! One walk over the mirror for one question: follows paths and notes everything that it reads.
+
+use smallvec::SmallVec;
+
+use super::path::{Literal, Path, Root, Step};
+use super::resolve::{Case, Place, Target};
+use crate::directory::{Cell, State, View};
+use crate::model::change::Dep;
+use crate::model::id::{Id, Key, ObjectRef, Str};
+use crate::model::schema::{FieldNo, KindNo};
+use crate::model::value::Value;
+
+/// The walk and what it has met.
+pub(super) struct Walk<'v> {
+    pub(super) view: View<'v>,
+    pub(super) case: &'v Case<'v>,
+    /// The object that `some:` looks at.
+    pub(super) it: Option<Key>,
+    pub(super) reads: SmallVec<[Dep; 16]>,
+    /// Records to be read on first use that were needed and are not there yet.
+    pub(super) missing: SmallVec<[ObjectRef; 1]>,
+    /// A record was needed that could not be understood.
+    pub(super) quarantined: bool,
+    /// Something was looked at that is in the question alone (properties): the decision must not be cached.
+    pub(super) private: bool,
+}
+
+/// The values at the end of a path.
+#[derive(Debug, Default)]
+pub(super) struct Vals<'v> {
+    pub(super) list: SmallVec<[Val<'v>; 8]>,
+    /// There may be more that is not known.
+    pub(super) unknown: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Val<'v> {
+    Bool(bool),
+    Number(f64),
+    Text(&'v str),
+    Key(Key),
+    /// The id of an object that the mirror has never heard of.
+    Foreign(&'v str),
+}
+
+impl<'v> Walk<'v> {
+    pub(super) fn new(view: View<'v>, case: &'v Case<'v>) -> Self {
+        Self {
+            view,
+            case,
+            it: None,
+            reads: SmallVec::new(),
+            missing: SmallVec::new(),
+            quarantined: false,
+            private: false,
+        }
+    }
+
+    /// The values at the end of a path.
+    pub(super) fn values(&mut self, path: &'v Path) -> Vals<'v> {
+        let mut steps = path.steps.as_slice();
+        let mut vals = Vals::default();
+        match &path.root {
+            Root::Subject => vals.list.push(Val::Key(self.case.subject)),
+            Root::It => match self.it {
+                Some(key) => vals.list.push(Val::Key(key)),
+                None => vals.unknown = true,
+            },
+            Root::Project => self.project_into(&mut vals),
+            Root::Resource => match &self.case.resource {
+                Target::Object(key) => vals.list.push(Val::Key(*key)),
+                Target::Described => match steps.split_first() {
+                    Some((Step::Field { name, target, .. }, rest)) => {
+                        self.property(name, *target, &mut vals);
+                        steps = rest;
+                    }
+                    Some((Step::Project, rest)) => {
+                        self.project_into(&mut vals);
+                        steps = rest;
+                    }
+                    _ => vals.unknown = true,
+                },
+            },
+            Root::Value => self.value_into(&mut vals),
+            Root::Field => vals.list.push(Val::Text(self.case.query.field)),
+            Root::FieldTail => vals.list.push(Val::Text(self.case.field_tail)),
+            Root::Literal(literal) => vals.list.push(match literal {
+                Literal::Bool(value) => Val::Bool(*value),
+                Literal::Number(value) => Val::Number(*value),
+                Literal::Text(text) => Val::Text(text),
+            }),
+        }
+        for step in steps {
+            vals = self.step(step, vals);
+        }
+        vals
+    }
+
+    fn step(&mut self, step: &Step, from: Vals<'v>) -> Vals<'v> {
+        let mut to = Vals { list: SmallVec::new(), unknown: from.unknown };
+        for value in from.list {
+            let Val::Key(key) = value else {
+                to.unknown = true;
+                continue;
+            };
+            match step {
+                Step::Field { no, .. } => self.field(key, *no, &mut to),
+                Step::Project => match self.row(key, &mut to) {
+                    Some(row) => to.list.extend(row.project.map(Val::Key)),
+                    None => to.unknown = true,
+                },
+                Step::Link(kind) => self.link(key, *kind, &mut to),
+                Step::Back(back) => {
+                    self.reads.push(Dep::Back(key, *back));
+                    to.list.extend(self.view.back(key, *back).iter().map(|key| Val::Key(*key)));
+                }
+                Step::Roster => {
+                    self.reads.push(Dep::Roster(key));
+                    to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
+                }
+                Step::RoleHere => self.role_into(key, true, &mut to),
+                Step::StoredRoleHere => self.role_into(key, false, &mut to),
+            }
+        }
+        to
+    }
+
+    fn row(&mut self, key: Key, to: &mut Vals<'v>) -> Option<&'v crate::directory::Row> {
+        self.reads.push(Dep::Node(key));
+        match self.view.state(key) {
+            State::Record(row) => return Some(row),
+            State::Quarantined => self.quarantined = true,
+            State::Unknown => self.ask_for(key),
+            State::Gone => {}
+        }
+        to.unknown = true;
+        None
+    }
+
+    /// An object that is read on first use is asked for; of any other nothing is known for now.
+    fn ask_for(&mut self, key: Key) {
+        let lazy = self.view.table(key).and_then(|table| self.view.schema().kind(table)).is_some_and(|kind| kind.lazy);
+        if lazy {
+            self.missing.extend(self.view.object(key));
+        }
+    }
+
+    fn field(&mut self, key: Key, no: FieldNo, to: &mut Vals<'v>) {
+        let Some(row) = self.row(key, to) else { return };
+        match row.cell(no) {
+            Cell::Unset => to.unknown = true,
+            Cell::Null => {}
+            Cell::Bool(value) => to.list.push(Val::Bool(*value)),
+            Cell::Number(value) => to.list.push(Val::Number(*value)),
+            Cell::Text(text) => to.list.push(Val::Text(text)),
+            Cell::Texts(texts) => to.list.extend(texts.iter().map(|text| Val::Text(text))),
+            Cell::Ref(key) => to.list.push(Val::Key(*key)),
+            Cell::Refs(keys) => to.list.extend(keys.iter().map(|key| Val::Key(*key))),
+        }
+    }
+
+    fn link(&mut self, key: Key, kind: KindNo, to: &mut Vals<'v>) {
+        let Some(id) = self.view.id(key) else {
+            to.unknown = true;
+            return;
+        };
+        match self.view.find(kind, id) {
+            Some(linked) => to.list.push(Val::Key(linked)),
+            None => {
+                to.unknown = true;
+                if self.view.schema().kind(kind).is_some_and(|kind| kind.lazy) {
+                    self.missing
+                        .push(ObjectRef { kind: Str::from(self.view.schema().kind_name(kind)), id: id.clone() });
+                }
+            }
+        }
+    }
+
+    fn project_into(&mut self, vals: &mut Vals<'v>) {
+        match self.case.project {
+            Place::Project(key) => vals.list.push(Val::Key(key)),
+            Place::Site => {}
+            Place::Unknown => vals.unknown = true,
+        }
+    }
+
+    fn value_into(&mut self, vals: &mut Vals<'v>) {
+        match (&self.case.value, self.case.value_default) {
+            (Some(Value::Null) | None, Some(default)) => *vals = self.values(default),
+            (Some(Value::Null) | None, None) => {}
+            (Some(value), _) => self.plain(value, self.case.value_kind, vals),
+        }
+    }
+
+    /// An attribute that only the caller tells.
+    fn property(&mut self, name: &str, target: Option<KindNo>, vals: &mut Vals<'v>) {
+        self.private = true;
+        let query = self.case.query;
+        match query.properties.as_deref().and_then(|properties| properties.get(name)) {
+            Some(value) => self.plain(value, target, vals),
+            None if query.complete => {}
+            None => {
+                vals.unknown = true;
+                let lazy = self.view.schema().kind(self.case.kind).is_some_and(|kind| kind.lazy);
+                if lazy && !query.id.is_empty() {
+                    self.missing.push(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() });
+                }
+            }
+        }
+    }
+
+    /// A value from the question; a text that stands for an object is looked up.
+    fn plain(&self, value: &'v Value, target: Option<KindNo>, vals: &mut Vals<'v>) {
+        match value {
+            Value::Null => {}
+            Value::Bool(value) => vals.list.push(Val::Bool(*value)),
+            Value::Number(value) => vals.list.push(Val::Number(*value)),
+            Value::Text(text) => vals.list.push(match target {
+                None => Val::Text(text),
+                Some(kind) => self.view.find(kind, &Id::from(text.as_str())).map_or(Val::Foreign(text), Val::Key),
+            }),
+            Value::List(values) => {
+                for value in values {
+                    match value {
+                        Value::List(_) | Value::Map(_) => vals.unknown = true,
+                        _ => self.plain(value, target, vals),
+                    }
+                }
+            }
+            Value::Map(_) => vals.unknown = true,
+        }
+    }
+
+    fn role_into(&mut self, person: Key, effective: bool, to: &mut Vals<'v>) {
+        match self.role(person, effective) {
+            Some(role) => to.list.extend(role.map(Val::Text)),
+            None => to.unknown = true,
+        }
+    }
+
+    /// A person's role in the project of the resource: `None` when not known, `Some(None)` when there is none.
+    ///
+    /// The project's own role wins over the site-wide one, unless the latter is fixed and `effective` is asked.
+    pub(super) fn role(&mut self, person: Key, effective: bool) -> Option<Option<&'v str>> {
+        let site = self.site_role(person)?;
+        let fixed = &self.view.schema().subject.fixed_roles;
+        if effective && site.is_some_and(|role| fixed.iter().any(|fixed| fixed == role)) {
+            return Some(site);
+        }
+        match self.case.project {
+            Place::Unknown => None,
+            Place::Site => Some(site),
+            Place::Project(project) => {
+                self.reads.push(Dep::Member { person, project });
+                Some(self.view.member(person, project).flatten().or(site))
+            }
+        }
+    }
+
+    /// A person's site-wide role: `None` when not known, `Some(None)` when there is none.
+    pub(super) fn site_role(&mut self, person: Key) -> Option<Option<&'v str>> {
+        let mut vals = Vals::default();
+        self.field(person, self.view.schema().subject.role, &mut vals);
+        match (vals.list.first(), vals.unknown) {
+            (_, true) => None,
+            (Some(Val::Text(role)), _) => Some(Some(role)),
+            _ => Some(None),
+        }
+    }
+
+    /// Whether the subject is in the project of the resource: `None` when that project is not known.
+    pub(super) fn in_team(&mut self) -> Option<bool> {
+        match self.case.project {
+            Place::Unknown => None,
+            Place::Site => Some(false),
+            Place::Project(project) => {
+                let person = self.case.subject;
+                self.reads.push(Dep::Member { person, project });
+                Some(self.view.member(person, project).is_some())
+            }
+        }
+    }
+}
