@@ -13,6 +13,7 @@
 
 pub mod authorizer;
 pub mod cache;
+pub mod cli;
 pub mod directory;
 pub mod engine;
 pub mod model;

@@ -21,9 +21,9 @@ use crate::yaml::{Place, Problems, parse};
 /// Returns whether every file could be read and every answer is as expected.
 ///
 /// # Errors
-/// Where the report cannot be written.
+/// Where the report cannot be written, or no runtime can be started.
 pub fn run(files: &[PathBuf], json: bool, out: &mut dyn Write) -> io::Result<bool> {
-    let reports: Vec<FileReport> = files.iter().map(|file| report(file)).collect();
+    let reports = files.iter().map(|file| report(file)).collect::<io::Result<Vec<_>>>()?;
     if json {
         report::json(&reports, out)?;
     } else {
@@ -32,23 +32,25 @@ pub fn run(files: &[PathBuf], json: bool, out: &mut dyn Write) -> io::Result<boo
     Ok(reports.iter().all(FileReport::good))
 }
 
-fn report(path: &Path) -> FileReport {
+fn report(path: &Path) -> io::Result<FileReport> {
     let file = path.display().to_string();
-    match ask_all(path, &file) {
-        Ok(answers) => FileReport { file, answers, problems: None },
-        Err(problems) => FileReport { file, answers: Vec::new(), problems: Some(problems.to_string()) },
+    match mount(path, &file) {
+        Ok((mirror, questions)) => {
+            let answers = mirror.answers(&questions)?;
+            let answers = questions.into_iter().zip(answers).map(|(question, answer)| Answered { question, answer });
+            Ok(FileReport { file, answers: answers.collect(), problems: None })
+        }
+        Err(problems) => Ok(FileReport { file, answers: Vec::new(), problems: Some(problems.to_string()) }),
     }
 }
 
-fn ask_all(path: &Path, file: &str) -> Result<Vec<Answered>, Problems> {
+/// A case file's studio, mirrored, and its questions.
+fn mount(path: &Path, file: &str) -> Result<(Mirror, Vec<Question>), Problems> {
     let root = parse(file, &load(path, file)?)?;
     let mut problems = Problems::new(file);
-    let cases = format::read(&root, &mut problems);
-    let Some(cases) = problems.into_result(cases)? else { return Ok(Vec::new()) };
-    let near = path.parent().unwrap_or(Path::new(""));
-    let mirror = Mirror::new(file, near, &cases)?;
-    let answers = mirror.answers(&cases.questions);
-    Ok(cases.questions.into_iter().zip(answers).map(|(question, answer)| Answered { question, answer }).collect())
+    let Some(cases) = format::read(&root, &mut problems) else { return Err(problems) };
+    let mirror = problems.into_result(()).and_then(|()| Mirror::new(file, path.parent().unwrap_or(path), &cases))?;
+    Ok((mirror, cases.questions))
 }
 
 /// The text of a file, or the complaint that it cannot be read.

@@ -7,6 +7,7 @@
 //! Invariant: what is held was read from a file that was whole and without a complaint.
 
 mod entry;
+pub mod held;
 mod refs;
 pub mod studio;
 pub mod value;
@@ -22,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use self::studio::Vocabulary;
-use self::watch::{Held, Look, Watch};
+use self::watch::{Content, Look, Watch};
 use super::progress::Progress;
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 use crate::model::change::{Change, Snapshot};
@@ -53,7 +54,7 @@ impl File {
         Self { watch: Arc::new(Watch::new(None, words)) }
     }
 
-    async fn look(&self) -> Result<Arc<Held>, SourceError> {
+    async fn look(&self) -> Result<Content, SourceError> {
         look(&self.watch).await.map_err(|refusal| match refusal {
             Look::Unreadable(text) => SourceError::Unavailable(text),
             Look::Refused(text) => SourceError::Malformed(text),
@@ -62,7 +63,7 @@ impl File {
 }
 
 /// Reading and parsing block: they have no place on the threads that answer checks.
-async fn look(watch: &Arc<Watch>) -> Result<Arc<Held>, Look> {
+async fn look(watch: &Arc<Watch>) -> Result<Content, Look> {
     let watch = Arc::clone(watch);
     let looked = tokio::task::spawn_blocking(move || watch.look()).await;
     looked.unwrap_or_else(|error| Err(Look::Unreadable(error.to_string())))
@@ -86,7 +87,7 @@ impl Source for File {
     async fn events(&self) -> Result<BoxStream<'static, Signal>, SourceError> {
         let told = loop {
             match look(&self.watch).await {
-                Ok(held) => break held,
+                Ok(content) => break content,
                 Err(refusal) => {
                     refusal.log_once(&self.watch);
                     tokio::time::sleep(POLL).await;
@@ -98,11 +99,11 @@ impl Source for File {
 
     async fn load(&self, _scope: Scope, _progress: &Progress) -> Result<Snapshot, SourceError> {
         // A part of a file cannot be applied without the rest: the references between them would dangle.
-        Ok(self.look().await?.snapshot.clone())
+        Ok(self.look().await?.held.snapshot.clone())
     }
 
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
-        let held = self.look().await?;
+        let Content { held, .. } = self.look().await?;
         Ok(objects.iter().flat_map(|object| held.object(object)).collect())
     }
 
@@ -111,15 +112,15 @@ impl Source for File {
     }
 }
 
-type Told = (Arc<Watch>, Arc<Held>);
+type Told = (Arc<Watch>, Content);
 
 /// The next thing to say about the file, given what was said.
 async fn signal(state: Option<Told>) -> Option<(Signal, Option<Told>)> {
     let (watch, told) = state?;
     tokio::time::sleep(POLL).await;
     match look(&watch).await {
-        Ok(held) if held.stamp == told.stamp => Some((Signal::Heartbeat, Some((watch, held)))),
-        Ok(held) => Some((Signal::Reload(Scope::All), Some((watch, held)))),
+        Ok(content) if content.stamp == told.stamp => Some((Signal::Heartbeat, Some((watch, content)))),
+        Ok(content) => Some((Signal::Reload(Scope::All), Some((watch, content)))),
         Err(refusal) => {
             refusal.log_once(&watch);
             // The mirror is no longer what the file says, so it must not count as fresh until the file is mended.

@@ -84,48 +84,57 @@ fn studio<'n>(fields: &mut Fields<'n>, problems: &mut Problems) -> Option<Studio
     first
 }
 
-/// The questions of one case: each of its subjects asks each combination of its actions, fields and resources.
+/// The questions of one case: each of its subjects asks each combination of its actions, fields, values and resources.
 fn case(node: &Node, problems: &mut Problems) -> Option<Vec<Question>> {
     let mut fields = node.map(problems)?;
     let title = fields.need("title", problems).and_then(|node| node.text(problems)).unwrap_or_default();
     let actions = texts(fields.need("action", problems), problems);
     let fields_asked = texts(fields.take("field"), problems);
     let resources = texts(fields.need("resource", problems), problems);
-    let value = fields.take("value").and_then(|node| value::read(node, problems));
+    let values = fields.take("value").map(Node::list).unwrap_or_default();
+    let values: Vec<_> = values.iter().map(|node| value::read(node, problems)).collect();
     let project = fields.take("project").and_then(|node| node.text(problems));
     let properties = fields.take("properties").and_then(|node| value::read(node, problems));
     let complete = fields.take("complete").and_then(|node| node.bool(problems)).unwrap_or(false);
     let context = fields.take("context").and_then(|node| value::read(node, problems));
     let askers = askers(&mut fields, problems);
     fields.finish(problems);
+    let questions = askers.into_iter().map(|(place, subject, because, expect)| Question {
+        place,
+        title: title.to_owned(),
+        because,
+        subject,
+        action: String::new(),
+        field: String::new(),
+        value: None,
+        kind: String::new(),
+        id: String::new(),
+        project: project.map(str::to_owned),
+        properties: properties.clone(),
+        complete,
+        context: context.clone(),
+        expect,
+    });
+    let questions = spread(questions.collect(), &resources, |question, resource| {
+        let (kind, id) = resource.split_once(':').unwrap_or((resource, ""));
+        (question.kind, question.id) = (kind.to_owned(), id.to_owned());
+    });
+    let questions = spread(questions, &values, |question, value| question.value.clone_from(value));
+    let questions = spread(questions, &fields_asked, |question, field| question.field.clone_from(field));
+    Some(spread(questions, &actions, |question, action| question.action.clone_from(action)))
+}
 
-    let no_field = [String::new()];
-    let fields_asked = if fields_asked.is_empty() { &no_field[..] } else { &fields_asked };
-    let mut questions = Vec::new();
-    for action in &actions {
-        for field in fields_asked {
-            for resource in &resources {
-                let (kind, id) = resource.split_once(':').unwrap_or((resource, ""));
-                questions.extend(askers.iter().map(|(place, subject, because, expect)| Question {
-                    place: *place,
-                    title: title.to_owned(),
-                    because: because.clone(),
-                    subject: subject.clone(),
-                    action: action.clone(),
-                    field: field.clone(),
-                    value: value.clone(),
-                    kind: kind.to_owned(),
-                    id: id.to_owned(),
-                    project: project.map(str::to_owned),
-                    properties: properties.clone(),
-                    complete,
-                    context: context.clone(),
-                    expect: expect.clone(),
-                }));
-            }
-        }
+/// Each question once for each of the options; once as it is where there are none.
+fn spread<T>(questions: Vec<Question>, options: &[T], set: impl Fn(&mut Question, &T)) -> Vec<Question> {
+    if options.is_empty() {
+        return questions;
     }
-    Some(questions)
+    let each = options.iter().flat_map(|option| questions.iter().cloned().map(move |question| (question, option)));
+    each.map(|(mut question, option)| {
+        set(&mut question, option);
+        question
+    })
+    .collect()
 }
 
 /// Who asks: `allow:` and `deny:` tables, or one `subject:` with `expect:` and `reason:`.

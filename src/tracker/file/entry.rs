@@ -7,7 +7,7 @@ use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
 use crate::model::schema::{FieldNo, KindDef, KindNo, SubjectDef};
 use crate::model::value::Value;
-use crate::yaml::{Data, Key, Node, Problems, suggestion};
+use crate::yaml::{Data, Key, Node, Place, Problems, suggestion};
 
 /// What an entry says.
 pub(super) struct Entry {
@@ -20,7 +20,10 @@ pub(super) struct Entry {
 pub(super) struct Reader<'a> {
     pub words: &'a Vocabulary,
     pub no: KindNo,
-    pub kind: &'a KindDef,
+    /// The kind's name.
+    pub name: &'a str,
+    /// The kind that has its fields.
+    pub def: &'a KindDef,
     pub seen: &'a mut Seen,
     pub problems: &'a mut Problems,
 }
@@ -34,7 +37,7 @@ impl Reader<'_> {
             Data::Map(entries) => match entries.iter().find(|(key, id)| key.text == "id" && !id.is_null()) {
                 Some((_, id)) => (id, entries.as_slice()),
                 None => {
-                    self.problems.add(node.place, format!("a {} needs an `id:`", self.kind.name));
+                    self.problems.add(node.place, format!("every {} needs an `id:`", self.name));
                     return None;
                 }
             },
@@ -51,8 +54,9 @@ impl Reader<'_> {
         if let Some(first) = self.seen.add(&self.words.schema, self.no, id, key.place) {
             self.problems.add(key.place, format!("`{id}` stands twice; first in line {}", first.line));
         }
-        let mut record = Record::new(&self.kind.name, id).named(id);
-        record.fields = self.kind.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
+        self.must_belong(id, key.place);
+        let mut record = Record::new(self.name, id).named(id);
+        record.fields = self.def.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
         let mut entry = Entry { record, team: self.is_project().then(Vec::new) };
         for (key, node) in entries {
             self.field(&mut entry, key, node);
@@ -62,15 +66,14 @@ impl Reader<'_> {
     }
 
     fn field(&mut self, entry: &mut Entry, key: &Key, node: &Node) {
-        let no = self.kind.field_no(&key.text);
+        let no = self.def.field_no(&key.text);
         match key.text.as_str() {
             "id" => return,
             "name" => {
                 entry.record.name = node.text(self.problems).map_or_else(|| entry.record.name.clone(), Str::from);
             }
             "project" if self.in_projects() => {
-                entry.record.project =
-                    self.reference(self.subject().project, node).map(|id| Id::from(id.as_str()));
+                entry.record.project = self.reference(self.subject().project, node).map(|id| Id::from(id.as_str()));
                 return;
             }
             "team" if self.is_project() => {
@@ -79,7 +82,7 @@ impl Reader<'_> {
             }
             _ if no.is_none() => {
                 let hint = suggestion(&key.text, self.known());
-                self.problems.add(key.place, format!("a {} has no `{}`{hint}", self.kind.name, key.text));
+                self.problems.add(key.place, format!("no {} has a field `{}`{hint}", self.name, key.text));
                 return;
             }
             _ => {}
@@ -92,7 +95,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, no: FieldNo, node: &Node) -> Option<Value> {
-        let field = self.kind.fields.get(usize::from(no))?;
+        let field = self.def.fields.get(usize::from(no))?;
         match field.target {
             _ if node.is_null() => Some(Value::Null),
             Some(target) => match &node.data {
@@ -105,6 +108,18 @@ impl Reader<'_> {
             None if self.is_flag(no) => node.bool(self.problems).map(Value::Bool),
             None if self.is_word(no) => node.text(self.problems).map(Value::text),
             None => value::read(node, self.problems),
+        }
+    }
+
+    /// What is filed under the ids of other kinds (who is mentioned on a task) needs one there.
+    fn must_belong(&mut self, id: &str, place: Place) {
+        let schema = &self.words.schema;
+        let links = |kind: &KindDef| kind.links.iter().any(|link| schema.table_of(link.target) == self.no);
+        let mut owners = (0..).zip(&schema.kinds).filter(|(_, kind)| links(kind)).map(|(no, _)| no);
+        if let Some(kind) = owners.next()
+            && owners.all(|other| schema.table_of(other) == schema.table_of(kind))
+        {
+            self.seen.want(Wanted { kind, id: Str::from(id), place });
         }
     }
 
@@ -155,7 +170,7 @@ impl Reader<'_> {
     /// What is left out is empty, but a person is active and has a role.
     fn defaults(&mut self, record: &mut Record, node: &Node) {
         let subject = self.subject();
-        if let Some(no) = self.kind.field_no("name")
+        if let Some(no) = self.def.field_no("name")
             && is_null(record, no)
         {
             set(record, no, Value::Text(record.name.clone()));
@@ -172,9 +187,9 @@ impl Reader<'_> {
             set(record, bot, Value::Bool(false));
         }
         if is_null(record, subject.role)
-            && let Some(field) = self.kind.fields.get(usize::from(subject.role))
+            && let Some(field) = self.def.fields.get(usize::from(subject.role))
         {
-            self.problems.add(node.place, format!("a {} needs a `{}:`", self.kind.name, field.name));
+            self.problems.add(node.place, format!("every {} needs a `{}:`", self.name, field.name));
         }
     }
 
@@ -201,13 +216,13 @@ impl Reader<'_> {
 
     fn is_word(&self, no: FieldNo) -> bool {
         let subject = self.subject();
-        self.kind.field_no("name") == Some(no)
+        self.def.field_no("name") == Some(no)
             || self.no == subject.kind && [subject.login, subject.email].contains(&Some(no))
     }
 
     fn known(&self) -> impl Iterator<Item = &str> {
         let more = [("project", self.in_projects()), ("team", self.is_project())];
-        let fields = self.kind.fields.iter().map(|field| field.name.as_str());
+        let fields = self.def.fields.iter().map(|field| field.name.as_str());
         ["id", "name"].into_iter().chain(more.into_iter().filter_map(|(name, has)| has.then_some(name))).chain(fields)
     }
 }

@@ -9,7 +9,7 @@ use super::refs::Seen;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Str};
 use crate::model::record::Record;
-use crate::model::schema::{KindNo, Schema};
+use crate::model::schema::{KindDef, KindNo, Schema};
 use crate::model::value::Value;
 use crate::yaml::{Node, Place, Problems, parse, suggestion};
 
@@ -68,14 +68,14 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
         if key.text == "pack" {
             continue;
         }
-        let Some((no, kind)) = schema.kind_no(&key.text).and_then(|no| Some((no, schema.kind(no)?))) else {
+        let Some((no, def)) = section_kind(&key.text, schema) else {
             let kinds = schema.kinds.iter().map(|kind| kind.name.as_str());
-            let hint = suggestion(&key.text, kinds.chain(["pack"]));
+            let hint = suggestion(&key.text, kinds.filter(|kind| section_kind(kind, schema).is_some()).chain(["pack"]));
             problems.add(key.place, format!("there is no kind `{}`{hint}", key.text));
             continue;
         };
         for node in section.list() {
-            let mut reader = Reader { words, no, kind, seen: &mut seen, problems };
+            let mut reader = Reader { words, no, name: &key.text, def, seen: &mut seen, problems };
             rows.extend(reader.entry(node).map(|entry| (no, node.place, entry)));
         }
     }
@@ -84,6 +84,13 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
         inherit_projects(&mut rows, schema, problems);
     }
     snapshot(rows, schema)
+}
+
+/// The kind of a section, and the kind that has its fields: a shot has those of an entity, and no entity is just that.
+fn section_kind<'s>(name: &str, schema: &'s Schema) -> Option<(KindNo, &'s KindDef)> {
+    let no = schema.kind_no(name)?;
+    let varied = (0..).zip(&schema.kinds).any(|(other, kind)| kind.table == no && other != no);
+    if varied { None } else { Some((no, schema.kind(schema.table_of(no))?)) }
 }
 
 /// Gives what names no project the one that all it refers to lie in: a task lies where its shot lies.
@@ -125,7 +132,7 @@ fn inherit_projects(rows: &mut [(KindNo, Place, Entry)], schema: &Schema, proble
 
 /// The objects that a record's single references name.
 fn targets<'r>(no: KindNo, record: &'r Record, schema: &'r Schema) -> impl Iterator<Item = (KindNo, &'r Str)> {
-    let fields = schema.kind(no).map(|kind| kind.fields.as_slice()).unwrap_or_default();
+    let fields = schema.kind(schema.table_of(no)).map(|kind| kind.fields.as_slice()).unwrap_or_default();
     fields.iter().zip(&record.fields).filter_map(|(field, (_, value))| match (field.target, value) {
         (Some(kind), Value::Text(id)) => Some((kind, id)),
         _ => None,

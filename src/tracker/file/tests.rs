@@ -27,9 +27,9 @@ fn words() -> Vocabulary {
             kind("person", 0, &person),
             kind("project", 1, &[("is_clients_isolated", None)]),
             kind("department", 2, &[("name", None)]),
-            kind("entity", 3, &[("created_by", Some(0))]),
-            kind("shot", 3, &[("created_by", Some(0)), ("parent_id", Some(3))]),
-            kind("asset", 3, &[("created_by", Some(0))]),
+            kind("entity", 3, &[("created_by", Some(0)), ("parent_id", Some(3))]),
+            kind("shot", 3, &[]),
+            kind("asset", 3, &[]),
             kind("task", 6, &task),
             KindDef { lazy: true, ..kind("comment", 7, &[("object_id", Some(6))]) },
         ],
@@ -151,13 +151,13 @@ asset:
 ";
     let expected = "\
 s.yaml:1:1: there is no kind `persn`; did you mean `person`?
-s.yaml:3:28: a person has no `departmnts`; did you mean `departments`?
-s.yaml:4:5: a person needs a `role:`
+s.yaml:3:28: no person has a field `departmnts`; did you mean `departments`?
+s.yaml:4:5: every person needs a `role:`
 s.yaml:4:29: there is no department `lightning`; did you mean `lighting`?
 s.yaml:4:49: `true` or `false` is needed here, not `yes`
 s.yaml:5:10: `ada` stands twice; first in line 3
-s.yaml:5:27: a person has no `project`; known here: active, departments, desktop_login, id, is_bot, name, role
-s.yaml:6:5: a person needs an `id:`
+s.yaml:5:27: no person has a field `project`; known here: active, departments, desktop_login, id, is_bot, name, role
+s.yaml:6:5: every person needs an `id:`
 s.yaml:9:38: `yes`: write `true` or `false`, or put it in quotes
 s.yaml:9:55: `admin` is a role of the whole studio: give it to the person
 s.yaml:9:62: there is no person `bop`; did you mean `bob`?
@@ -260,7 +260,7 @@ async fn a_broken_file_ends_the_feed_until_it_is_mended() {
     let mut events = file.events().await.unwrap();
     replace(&path, &SMALL.replace("role: user", "rle: user"));
     let Some(Signal::Lost(why)) = next_but_heartbeats(&mut events).await else { panic!("the feed must end") };
-    assert!(why.contains("s.yaml:5:15: a person has no `rle`; did you mean `role`?"), "{why}");
+    assert!(why.contains("s.yaml:5:15: no person has a field `rle`; did you mean `role`?"), "{why}");
     assert_eq!(events.next().await, None);
     assert!(matches!(file.load(Scope::All, &Progress::logged()).await, Err(SourceError::Malformed(_))));
     let waiting = file.events();

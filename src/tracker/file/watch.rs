@@ -8,13 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 
+use super::held::Held;
 use super::studio::{self, Vocabulary};
 use super::{DEMO, DEMO_NAME};
-use crate::model::change::{Change, Snapshot};
-use crate::model::id::{Id, ObjectRef};
-use crate::model::schema::{KindNo, Schema};
 
 /// A changed file is read once it has kept still for so long: half a file can look like a whole, smaller one.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -32,20 +29,17 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 struct State {
-    held: Option<Arc<Held>>,
+    content: Option<Content>,
     /// The content that was refused last, so that it is neither read nor complained about again.
     refused: Option<(Stamp, Look)>,
     logged: Option<Look>,
 }
 
 /// The content of a file that could be read.
-#[derive(Debug)]
-pub(super) struct Held {
+#[derive(Clone, Debug)]
+pub(super) struct Content {
     pub stamp: Stamp,
-    pub snapshot: Snapshot,
-    schema: Arc<Schema>,
-    /// Where in the snapshot an object and, for a project, its team stand.
-    index: FxHashMap<(KindNo, Id), Vec<usize>>,
+    pub held: Arc<Held>,
 }
 
 /// Differs whenever the file's content may differ.
@@ -75,15 +69,16 @@ impl Watch {
     }
 
     /// What the file says now. Blocks; reads only what has changed.
-    pub(super) fn look(&self) -> Result<Arc<Held>, Look> {
+    pub(super) fn look(&self) -> Result<Content, Look> {
         let mut state = self.state.lock();
         for _ in 0..PATIENCE {
             let stamp = self.stamp();
-            if let (Ok(stamp), Some(held)) = (&stamp, state.held.clone())
-                && held.stamp == *stamp
+            if let (Ok(stamp), Some(content)) = (&stamp, &state.content)
+                && content.stamp == *stamp
             {
-                *state = State { held: Some(Arc::clone(&held)), ..State::default() };
-                return Ok(held);
+                let content = content.clone();
+                *state = State { content: Some(content.clone()), ..State::default() };
+                return Ok(content);
             }
             if let (Ok(stamp), Some((refused, why))) = (&stamp, &state.refused)
                 && refused == stamp
@@ -102,11 +97,11 @@ impl Watch {
             if self.stamp().ok() != Some(stamp) {
                 continue;
             }
-            return match text.and_then(|text| self.read(&text, stamp)) {
+            return match text.and_then(|text| self.read(&text)) {
                 Ok(held) => {
-                    let held = Arc::new(held);
-                    *state = State { held: Some(Arc::clone(&held)), ..State::default() };
-                    Ok(held)
+                    let content = Content { stamp, held: Arc::new(held) };
+                    *state = State { content: Some(content.clone()), ..State::default() };
+                    Ok(content)
                 }
                 Err(why) => {
                     state.refused = Some((stamp, why.clone()));
@@ -117,10 +112,10 @@ impl Watch {
         Err(Look::Unreadable(format!("{}: it is being written to all the time", self.name())))
     }
 
-    fn read(&self, text: &str, stamp: Stamp) -> Result<Held, Look> {
-        let snapshot = studio::read(&self.name(), text, &self.words)
-            .map_err(|problems| Look::Refused(problems.to_string()))?;
-        Ok(Held::new(snapshot, stamp, Arc::clone(&self.words.schema)))
+    fn read(&self, text: &str) -> Result<Held, Look> {
+        let snapshot =
+            studio::read(&self.name(), text, &self.words).map_err(|problems| Look::Refused(problems.to_string()))?;
+        Ok(Held::new(snapshot, Arc::clone(&self.words.schema)))
     }
 
     fn text(&self) -> Result<String, Look> {
@@ -154,37 +149,6 @@ impl Watch {
 
     fn name(&self) -> String {
         self.path.as_deref().map_or(Path::new(DEMO_NAME), Path::new).display().to_string()
-    }
-}
-
-// === impl Held ===
-
-impl Held {
-    fn new(snapshot: Snapshot, stamp: Stamp, schema: Arc<Schema>) -> Self {
-        let mut index: FxHashMap<(KindNo, Id), Vec<usize>> = FxHashMap::default();
-        for (at, change) in snapshot.changes.iter().enumerate() {
-            let key = match change {
-                Change::Upsert(record) => {
-                    schema.kind_no(&record.kind).map(|no| (schema.table_of(no), record.id.clone()))
-                }
-                Change::Team { project, .. } => Some((schema.subject.project, project.clone())),
-                Change::Remove(_) | Change::Quarantine { .. } | Change::Forget(_) => None,
-            };
-            if let Some(key) = key {
-                index.entry(key).or_default().push(at);
-            }
-        }
-        Self { stamp, snapshot, schema, index }
-    }
-
-    /// What the file says of an object, which may be named by its kind or by its table.
-    pub(super) fn object(&self, object: &ObjectRef) -> Vec<Change> {
-        let key = self.schema.kind_no(&object.kind).map(|no| (self.schema.table_of(no), object.id.clone()));
-        let places = key.and_then(|key| self.index.get(&key)).map(Vec::as_slice).unwrap_or_default();
-        if places.is_empty() {
-            return vec![Change::Remove(object.clone())];
-        }
-        places.iter().filter_map(|at| self.snapshot.changes.get(*at).cloned()).collect()
     }
 }
 

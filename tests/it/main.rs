@@ -1,0 +1,3 @@
+//! Everything from outside: one binary, one file per behaviour.
+
+mod cases;
