@@ -34,6 +34,11 @@ pub trait Source: Send + Sync + 'static {
     /// What of the contract this source offers.
     fn capabilities(&self) -> Capabilities;
 
+    /// The table under whose ids objects of this kind are filed.
+    fn table(&self, kind: &str) -> Str {
+        Str::from(kind)
+    }
+
     /// Proves that the tracker answers and lets this source in, and says the tracker's version.
     ///
     /// Called at each connect and every few seconds while live: cheap.
@@ -62,6 +67,8 @@ pub struct Capabilities {
     pub reread: bool,
     /// Things can change without an event, so a periodic reconcile is needed.
     pub reconcile: bool,
+    /// Tables that `load` leaves out: their records are read on first use and dropped when an event names them.
+    pub lazy: &'static [&'static str],
 }
 
 /// How much to load.
@@ -80,8 +87,8 @@ pub enum Scope {
 pub enum Signal {
     /// These objects may have changed, appeared or gone. A kind may be named by its table.
     Changed { objects: Vec<ObjectRef>, cursor: Option<Str> },
-    /// Something of this scope changed, and it is not known what: load it soon.
-    Reload(Scope),
+    /// More of this scope changed than these objects, and it is not known what: load it soon.
+    Reload { scope: Scope, objects: Vec<ObjectRef> },
     /// Nothing changed, and the feed is alive.
     Heartbeat,
     /// The feed broke, and why. The stream ends after it.
