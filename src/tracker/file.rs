@@ -75,7 +75,8 @@ impl Source for File {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { reread: true, reconcile: false }
+        // Every change means a load: it is quick, and it is applied as a whole.
+        Capabilities { reread: false, reconcile: false, lazy: &[] }
     }
 
     /// Always succeeds: a broken file is told by `events`, which waits until it is mended.
@@ -120,11 +121,11 @@ async fn signal(state: Option<Told>) -> Option<(Signal, Option<Told>)> {
     tokio::time::sleep(POLL).await;
     match look(&watch).await {
         Ok(content) if content.stamp == told.stamp => Some((Signal::Heartbeat, Some((watch, content)))),
-        Ok(content) => Some((Signal::Reload(Scope::All), Some((watch, content)))),
+        Ok(content) => Some((Signal::Reload { scope: Scope::All, objects: Vec::new() }, Some((watch, content)))),
         Err(refusal) => {
             refusal.log_once(&watch);
             // The mirror is no longer what the file says, so it must not count as fresh until the file is mended.
-            Some((Signal::Lost(refusal.text().to_owned()), None))
+            Some((Signal::Lost("the studio file cannot be read".to_owned()), None))
         }
     }
 }

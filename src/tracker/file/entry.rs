@@ -1,7 +1,7 @@
 //! One entry of a studio file: a line such as `{id: sh010, project: atlas, parent_id: sq01}`.
 
 use super::refs::{Seen, Wanted};
-use super::studio::Vocabulary;
+use super::studio::{Vocabulary, empty};
 use super::value;
 use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
@@ -55,8 +55,7 @@ impl Reader<'_> {
             self.problems.add(key.place, format!("`{id}` stands twice; first in line {}", first.line));
         }
         self.must_belong(id, key.place);
-        let mut record = Record::new(self.name, id).named(id);
-        record.fields = self.def.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
+        let record = Record { kind: Str::from(self.name), ..empty(id, self.def) };
         let mut entry = Entry { record, team: self.is_project().then(Vec::new) };
         for (key, node) in entries {
             self.field(&mut entry, key, node);

@@ -6,9 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, ObjectRef};
-use crate::model::record::Record;
 use crate::model::schema::{KindNo, Schema};
-use crate::model::value::Value;
 
 /// What a studio file says, whole and without a complaint.
 #[derive(Debug)]
@@ -45,25 +43,7 @@ impl Held {
         };
         match self.index.get(&(no, object.id.clone())) {
             Some(places) => places.iter().filter_map(|at| self.snapshot.changes.get(*at).cloned()).collect(),
-            None if self.is_implied(no, &object.id) => vec![Change::Upsert(self.empty(no, &object.id))],
             None => vec![Change::Remove(object.clone())],
-        }
-    }
-
-    /// A task of which the file says nobody who is mentioned has an empty list of them, not an unknown one.
-    fn is_implied(&self, no: KindNo, id: &Id) -> bool {
-        let owners = (0..).zip(&self.schema.kinds).filter(|(_, kind)| kind.links.iter().any(|link| link.target == no));
-        owners.into_iter().any(|(owner, _)| self.index.contains_key(&(owner, id.clone())))
-    }
-
-    fn empty(&self, no: KindNo, id: &Id) -> Record {
-        let fields = self.schema.kind(no).map(|kind| kind.fields.as_slice()).unwrap_or_default();
-        Record {
-            kind: self.schema.kind_name(no).into(),
-            id: id.clone(),
-            project: None,
-            name: compact_str::format_compact!("{id}"),
-            fields: fields.iter().map(|field| (field.name.clone(), Value::Null)).collect(),
         }
     }
 }

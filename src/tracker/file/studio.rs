@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::entry::{Entry, Reader};
 use super::refs::Seen;
@@ -82,8 +82,33 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
     seen.check(schema, problems);
     if problems.is_empty() {
         inherit_projects(&mut rows, schema, problems);
+        fill_links(&mut rows, schema);
     }
     snapshot(rows, schema)
+}
+
+/// Gives each object an empty record where its kind has others under the same id and the file has none: nobody is
+/// mentioned on a task of which the file does not say so.
+fn fill_links(rows: &mut Vec<(KindNo, Place, Entry)>, schema: &Schema) {
+    let given: FxHashSet<(KindNo, Id)> = rows.iter().map(|(no, _, entry)| (*no, entry.record.id.clone())).collect();
+    let mut missing = Vec::new();
+    for (no, place, entry) in rows.iter() {
+        for link in schema.kind(schema.table_of(*no)).map(|def| def.links.as_slice()).unwrap_or_default() {
+            if let Some(def) = schema.kind(link.target)
+                && !given.contains(&(link.target, entry.record.id.clone()))
+            {
+                let record = empty(&text_of(&entry.record.id), def);
+                missing.push((link.target, *place, Entry { record, team: None }));
+            }
+        }
+    }
+    rows.append(&mut missing);
+}
+
+/// A record of which nothing is said.
+pub(super) fn empty(id: &str, def: &KindDef) -> Record {
+    let fields = def.fields.iter().map(|field| (field.name.clone(), Value::Null)).collect();
+    Record { fields, ..Record::new(&def.name, id).named(id) }
 }
 
 /// The kind of a section, and the kind that has its fields: a shot has those of an entity, and no entity is just that.
