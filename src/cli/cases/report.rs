@@ -59,12 +59,12 @@ pub(super) fn text(reports: &[FileReport], out: &mut dyn Write) -> io::Result<()
         }
     }
     let Totals { answers, differ, unread } = totals(reports);
-    let files = reports.len();
-    write!(out, "{answers} answers in {files} file{}: ", if files == 1 { "" } else { "s" })?;
+    write!(out, "{} in {}: ", count(answers, "answer"), count(reports.len(), "file"))?;
     match (differ, unread) {
         (0, 0) => writeln!(out, "all as expected"),
+        (1, 0) => writeln!(out, "1 differs"),
         (_, 0) => writeln!(out, "{differ} differ"),
-        _ => writeln!(out, "{differ} differ, {unread} of the files could not be asked"),
+        _ => writeln!(out, "{differ} differ; files that could not be asked: {unread}"),
     }
 }
 
@@ -124,6 +124,10 @@ fn totals(reports: &[FileReport]) -> Totals {
         totals.unread += usize::from(report.problems.is_some());
     }
     totals
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn decision(allow: bool) -> &'static str {

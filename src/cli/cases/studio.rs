@@ -85,12 +85,15 @@ impl Mirror {
 
 fn read(name: &str, root: &Node, overlay: Option<(String, String)>) -> Result<(Policy, Snapshot), Problems> {
     let mut problems = Problems::new(name);
-    let (_, pack) = studio::pack_of(root, &mut problems);
+    let (place, pack) = studio::pack_of(root, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let overlay = overlay.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let policy = Policy::load(&pack, overlay)?;
+    let base = Policy::load(&pack, None).map_err(|problems| at(name, place, &problems))?;
+    let policy = match &overlay {
+        None => base,
+        Some((overlay, text)) => Policy::load(&pack, Some((overlay, text)))?,
+    };
     let roles = policy.roles().map(Str::from).collect();
     let words = Vocabulary { pack, schema: Arc::clone(&policy.schema), roles };
     let snapshot = studio::from_node(root, &words, &mut problems);

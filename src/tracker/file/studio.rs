@@ -82,9 +82,22 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
     seen.check(schema, problems);
     if problems.is_empty() {
         inherit_projects(&mut rows, schema, problems);
+        all_or_none(&rows, schema, problems);
         fill_links(&mut rows, schema);
     }
     snapshot(rows, schema)
+}
+
+/// Complains about what lies in no project while its like does: it would lie wherever a question says.
+fn all_or_none(rows: &[(KindNo, Place, Entry)], schema: &Schema, problems: &mut Problems) {
+    let table = |no: KindNo| schema.table_of(no);
+    let placed: FxHashSet<KindNo> =
+        rows.iter().filter(|(_, _, entry)| entry.record.project.is_some()).map(|(no, ..)| table(*no)).collect();
+    for (no, place, entry) in rows {
+        if entry.record.project.is_none() && placed.contains(&table(*no)) {
+            problems.add(*place, format!("the {} `{}` needs a `project:`", entry.record.kind, entry.record.id));
+        }
+    }
 }
 
 /// Gives each object an empty record where its kind has others under the same id and the file has none: nobody is

@@ -305,3 +305,23 @@ async fn objects_are_reread_by_kind_or_table() {
         .collect();
     assert_eq!(kinds, ["shot sh010", "project atlas", "team atlas", "no comment c2", "no nonsense x"]);
 }
+
+#[test]
+fn what_its_like_has_a_project_for_needs_one_too() {
+    let text = "project: [a]\nshot: [{id: s1, project: a}]\nasset: [rock]\n";
+    assert_eq!(complaints(text), "s.yaml:3:9: the asset `rock` needs a `project:`");
+}
+
+/// What `serve --demo` and `studio:` promise: as quick as nothing.
+#[test]
+fn the_demo_is_read_in_milliseconds() {
+    let policy = crate::engine::policy::Policy::load("kitsu", None).unwrap();
+    let roles = policy.roles().map(Str::from).collect();
+    let words = Vocabulary { pack: "kitsu".into(), schema: Arc::clone(&policy.schema), roles };
+    let started = std::time::Instant::now();
+    let snapshot = studio::read(DEMO_NAME, DEMO, &words).unwrap_or_else(|problems| panic!("{problems}"));
+    let took = started.elapsed();
+    println!("{} records in {took:?}", snapshot.changes.len());
+    assert!(snapshot.changes.len() > 400);
+    assert!(took < Duration::from_millis(500), "{took:?}");
+}
