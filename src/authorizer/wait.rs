@@ -259,5 +259,5 @@ impl Authorizer {
 }
 
 fn asked<'q>(policy: &Policy, query: &'q Query<'_>) -> (KindNo, &'q crate::model::id::Id) {
-    (policy.schema.kind_no(query.kind).unwrap_or(KindNo::MAX), &query.id)
+    (policy.kind_no(query.kind).unwrap_or(KindNo::MAX), &query.id)
 }

@@ -79,7 +79,7 @@ pub fn resolve<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> 
 fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<Case<'q>, Resolved<'q>> {
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
-    let kind = policy.schema.kind_no(query.kind).ok_or_else(unknown_action)?;
+    let kind = policy.kind_no(query.kind).ok_or_else(unknown_action)?;
     let (rule, field_tail) = policy.find_rule(kind, query.action, query.field).ok_or_else(unknown_action)?;
     let found = policy.rule(rule).ok_or_else(unknown_action)?;
     let (resource, project) = match found.reach {
