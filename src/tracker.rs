@@ -8,6 +8,7 @@
 //! ```
 
 pub mod backoff;
+pub mod file;
 pub mod kitsu;
 pub mod progress;
 pub mod supervise;

@@ -89,7 +89,9 @@ pub(super) fn policy(
     let rules::Rules { rules, actions, .. } = compiled;
     over_problems.into_result(())?;
     problems.into_result(())?;
-    let mut policy = Policy { schema: Arc::new(schema), tracker: Str::from(pack), digest, roles, rules, actions };
+    let kinds = (0..).zip(&schema.kinds).map(|(no, kind)| (kind.name.clone(), no)).collect();
+    let mut policy =
+        Policy { kinds, schema: Arc::new(schema), tracker: Str::from(pack), digest, roles, rules, actions };
     rules::say(&mut policy);
     Ok(policy)
 }

@@ -26,6 +26,7 @@ pub struct Policy {
     pub tracker: Str,
     /// SHA-256 of the pack and the overlay, in hex.
     pub digest: String,
+    pub(super) kinds: FxHashMap<Str, KindNo>,
     /// Roles and what people call them.
     pub(super) roles: Vec<(Str, Str)>,
     pub(super) rules: Vec<Rule>,
@@ -154,6 +155,11 @@ impl Policy {
         let root = yaml::parse("", text).ok()?;
         let mut ignored = Problems::new("");
         root.map(&mut ignored)?.take("extends")?.text(&mut ignored).map(str::to_owned)
+    }
+
+    /// The number of a kind by its name.
+    pub fn kind_no(&self, name: &str) -> Option<KindNo> {
+        self.kinds.get(name).copied()
     }
 
     /// The names of the roles that the tracker has.
