@@ -1,5 +1,7 @@
 //! A small studio in zou whose permissions are changed to and fro, each change with a question that it turns over.
 
+use std::borrow::Cow;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use reqwest::Method;
@@ -60,7 +62,7 @@ impl Change {
         let Question { subject, action, field, value, kind, id } = &self.question;
         let mut query = Query::new(Subject::Person(subject), action, kind, id);
         query.field = field;
-        query.value = value.as_deref().map(Value::text);
+        query.value = value.as_deref().map(|value| Cow::Owned(Value::text(value)));
         query
     }
 
