@@ -1,3 +1,5 @@
+//! The supervisor against a source that does as it is told.
+
 mod fake;
 
 use std::time::{Duration, Instant, SystemTime};
