@@ -1,7 +1,5 @@
 //! A small studio in zou whose permissions are changed to and fro, each change with a question that it turns over.
 
-use std::borrow::Cow;
-
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use reqwest::Method;
@@ -62,7 +60,7 @@ impl Change {
         let Question { subject, action, field, value, kind, id } = &self.question;
         let mut query = Query::new(Subject::Person(subject), action, kind, id);
         query.field = field;
-        query.value = value.as_deref().map(|value| Cow::Owned(Value::text(value)));
+        query.value = value.as_deref().map(Value::text).map(std::borrow::Cow::Owned);
         query
     }
 
