@@ -20,7 +20,7 @@ impl Zou {
         Self { api: of("ZOU_API"), events: of("ZOU_EVENTS"), token: of("ZOU_ADMIN_TOKEN"), http }
     }
 
-    pub(super) fn token(&self) -> TokenSource {
+    pub(crate) fn token(&self) -> TokenSource {
         TokenSource::Value(self.token.clone())
     }
 
