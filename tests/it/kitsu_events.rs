@@ -35,7 +35,12 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) async fn start(zou: &Zou, token: TokenSource, max_staleness: Duration, options: supervise::Options) -> Self {
+    pub(super) async fn start(
+        zou: &Zou,
+        token: TokenSource,
+        max_staleness: Duration,
+        options: supervise::Options,
+    ) -> Self {
         let policy = Policy::load("kitsu", None).expect("the built-in pack compiles");
         let authorizer = Authorizer::new(policy, Options { max_staleness, ..Options::default() }, Clock::system());
         let config = Config { url: zou.api.clone(), events_url: zou.events.clone(), token };
