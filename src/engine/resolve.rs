@@ -19,7 +19,7 @@ pub struct Case<'q> {
     pub(super) kind: KindNo,
     pub(super) resource: Target,
     pub(super) project: Place,
-    pub(super) value: &'q Option<Value>,
+    pub(super) value: Option<&'q Value>,
     pub(super) value_kind: Option<KindNo>,
     pub(super) value_default: Option<&'q Path>,
     /// What the `*` of the rule's field name stands for.
@@ -96,7 +96,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             },
         ),
     };
-    if let (Some(value), Some(Value::Text(id))) = (&found.value, &query.value) {
+    if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
         let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
         if !known {
             return Err(decided(Reason::ResourceUnknown, &[]));
@@ -109,7 +109,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
         kind,
         resource,
         project,
-        value: &query.value,
+        value: query.value.as_deref(),
         value_kind: found.value.as_ref().map(|value| value.kind),
         value_default: found.value.as_ref().and_then(|value| value.default.as_ref()),
         field_tail,
@@ -149,7 +149,7 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Targ
     let key = view.find(kind, &query.id);
     let reads = key.map(Dep::Node);
     match key.map(|key| (key, view.state(key))) {
-        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key, query))),
+        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key))),
         Some((_, State::Quarantined)) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
             if query.properties.is_some() {
@@ -162,8 +162,8 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Targ
     }
 }
 
-/// The project of an object: itself, the one it names, or that of the object it hangs on.
-fn place_of(view: View<'_>, key: Key, query: &Query<'_>) -> Place {
+/// The project of an object: itself, the one it names, or that of the object it hangs on. Never what a caller says.
+fn place_of(view: View<'_>, key: Key) -> Place {
     let schema = view.schema();
     let Some(row) = view.row(key) else { return Place::Unknown };
     let table = schema.table_of(row.kind);
@@ -174,7 +174,7 @@ fn place_of(view: View<'_>, key: Key, query: &Query<'_>) -> Place {
         return Place::Project(project);
     }
     match schema.kind(table).and_then(|def| def.project_from) {
-        None => project(view, query),
+        None => Place::Site,
         Some(field) => match row.cell(field).refs().first().and_then(|on| view.row(*on)).and_then(|row| row.project) {
             Some(project) => Place::Project(project),
             None => Place::Unknown,

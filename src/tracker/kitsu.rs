@@ -17,6 +17,8 @@ mod log;
 mod read;
 mod socket;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -55,6 +55,8 @@ pub struct Options {
     pub probe: Duration,
     /// How long a hint waits for others about the same.
     pub coalesce: Duration,
+    /// How long an event that does not name what changed waits for others like it.
+    pub settle: Duration,
     /// How many requests re-read at once, and how many objects one of them asks for.
     pub at_once: usize,
     pub objects: usize,
@@ -126,10 +128,11 @@ impl Default for Options {
             reconcile: Duration::from_secs(300),
             probe: Duration::from_secs(10),
             coalesce: Duration::from_millis(4),
+            settle: Duration::from_secs(2),
             at_once: 8,
             objects: 60,
             queue: 50_000,
-            retry: (Duration::from_millis(250), Duration::from_secs(30)),
+            retry: (Duration::from_millis(250), Duration::from_secs(5)),
         }
     }
 }

@@ -74,7 +74,7 @@ fn fields(table: Table, row: &Row<'_>, types: &Types) -> Result<Option<Record>, 
             let name = row.text("name")?;
             record.named(name).with("name", Value::text(name))
         }
-        Table::Department | Table::Studio => record.named(row.text("name")?),
+        Table::Department | Table::Studio | Table::EntityType | Table::CustomAction => record.named(row.text("name")?),
         Table::TaskType => record.named(row.text("name")?).with("department_id", row.optional("department_id")?),
         Table::TaskStatus => record
             .named(row.text("name")?)

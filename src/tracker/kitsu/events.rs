@@ -21,7 +21,7 @@ use super::socket::{self, Packet};
 use crate::tracker::{Signal, SourceError};
 
 /// How long connecting and each step of the handshake may take.
-const STEP: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_secs(5);
 /// How often we ping of our own, so that a quiet feed is known to live more often than zou's 25 s tell.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -103,10 +103,11 @@ impl Listener {
                 None | Some(Ok(Message::Close(_))) => return Err("closed by the server".into()),
                 Some(Err(error)) => return Err(error.to_string()),
                 Some(Ok(Message::Pong(_))) => return Ok(Signal::Heartbeat),
-                Some(Ok(Message::Text(text))) => match self.hear(&text).await? {
-                    Some(signal) => return Ok(signal),
-                    None => {}
-                },
+                Some(Ok(Message::Text(text))) => {
+                    if let Some(signal) = self.hear(&text).await? {
+                        return Ok(signal);
+                    }
+                }
                 Some(Ok(_)) => {}
             }
         }

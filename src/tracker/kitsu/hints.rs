@@ -35,7 +35,9 @@ pub(super) fn hints(event: &str, data: &Value) -> Hints {
         "task-status" if written => small(data, Table::TaskStatus, "task_status_id", deleted),
         "project-status" if written => small(data, Table::ProjectStatus, "project_status_id", deleted),
         "metadata-descriptor" if written => one(data, Table::MetadataDescriptor, "metadata_descriptor_id", Scope::Core),
-        "asset-type" | "entity-type" if written => Hints { types: true, ..Hints::default() },
+        "custom-action" if written => one(data, Table::CustomAction, "custom_action_id", Scope::Core),
+        "asset-type" if written => Hints { types: true, ..small(data, Table::EntityType, "asset_type_id", deleted) },
+        "entity-type" if written => Hints { types: true, ..small(data, Table::EntityType, "entity_type_id", deleted) },
         "task" if written || matches!(action, "assign" | "unassign" | "status-changed" | "to-review") => {
             one(data, Table::Task, "task_id", Scope::Large)
         }

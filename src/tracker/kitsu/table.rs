@@ -10,6 +10,8 @@ pub(super) enum Table {
     Studio,
     TaskType,
     TaskStatus,
+    EntityType,
+    CustomAction,
     Entity,
     Task,
     MetadataDescriptor,
@@ -26,13 +28,15 @@ pub(super) const LAZY: &[&str] = &["comment", "playlist", TASK_MENTIONS];
 
 impl Table {
     /// The tables that are loaded as pages of rows; projects are read one by one, with their teams.
-    pub(super) const CORE: [Self; 7] = [
+    pub(super) const CORE: [Self; 9] = [
         Self::Person,
         Self::ProjectStatus,
         Self::Department,
         Self::Studio,
         Self::TaskType,
         Self::TaskStatus,
+        Self::EntityType,
+        Self::CustomAction,
         Self::MetadataDescriptor,
     ];
     /// The tables that grow with the work done.
@@ -48,6 +52,8 @@ impl Table {
             "studio" => Self::Studio,
             "task_type" => Self::TaskType,
             "task_status" => Self::TaskStatus,
+            "entity_type" => Self::EntityType,
+            "custom_action" => Self::CustomAction,
             "entity" | "asset" | "shot" | "sequence" | "episode" | "scene" | "edit" | "concept" => Self::Entity,
             "task" => Self::Task,
             "metadata_descriptor" => Self::MetadataDescriptor,
@@ -67,6 +73,8 @@ impl Table {
             Self::Studio => "studio",
             Self::TaskType => "task_type",
             Self::TaskStatus => "task_status",
+            Self::EntityType => "entity_type",
+            Self::CustomAction => "custom_action",
             Self::Entity => "entity",
             Self::Task => "task",
             Self::MetadataDescriptor => "metadata_descriptor",
@@ -85,6 +93,8 @@ impl Table {
             Self::Studio => "/data/studios",
             Self::TaskType => "/data/task-types",
             Self::TaskStatus => "/data/task-status",
+            Self::EntityType => "/data/entity-types",
+            Self::CustomAction => "/data/custom-actions",
             Self::Entity => "/data/entities",
             Self::Task => "/data/tasks",
             Self::MetadataDescriptor => "/data/metadata-descriptors",
@@ -99,7 +109,12 @@ impl Table {
             Self::Person => {
                 "id,first_name,last_name,active,is_bot,role,email,desktop_login,departments,studio_id,preview_project_id"
             }
-            Self::Project | Self::ProjectStatus | Self::Department | Self::Studio => "id,name",
+            Self::Project
+            | Self::ProjectStatus
+            | Self::Department
+            | Self::Studio
+            | Self::EntityType
+            | Self::CustomAction => "id,name",
             Self::TaskType => "id,name,department_id",
             Self::TaskStatus => "id,name,short_name,is_artist_allowed,is_client_allowed",
             Self::Entity => "id,name,project_id,entity_type_id,created_by",

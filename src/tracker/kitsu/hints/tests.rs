@@ -37,7 +37,7 @@ fn each_event_names_what_to_re_read() {
         ("task-status:update", json!({"task_status_id": A}), objects(&[("task_status", A)])),
         ("department:delete", json!({"department_id": A}), objects(&[("department", A)]).and_reload(true, Scope::Core)),
         ("project-status:update", json!({"project_status_id": A}), objects(&[("project_status", A)])),
-        ("asset-type:update", json!({"asset_type_id": A}), Hints { types: true, ..Hints::default() }),
+        ("asset-type:update", json!({"asset_type_id": A}), Hints { types: true, ..objects(&[("entity_type", A)]) }),
     ] {
         assert_eq!(hints(event, &data), expected, "{event}");
     }
