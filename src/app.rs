@@ -58,6 +58,8 @@ pub struct Bound {
 pub enum StartError {
     #[error("the policy cannot be used:\n{0}")]
     Policy(Problems),
+    #[error("the studio file cannot be used:\n{0}")]
+    Studio(Problems),
     #[error("cannot read {path}: {error}")]
     Unreadable { path: String, error: std::io::Error },
     #[error("the tracker cannot be set up: {0}")]
@@ -93,7 +95,7 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     // Connectors and listeners agree on one TLS; a second install is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let pack = source::pack(&tracker)?;
-    let (policy, policy_file) = policy::load(pack, policy)?;
+    let (policy, policy_file) = policy::load(&pack, policy)?;
     let source = Source::new(tracker, reconcile, &policy)?;
     let tls = serve.tls.as_ref().map(crate::serve::tls::Config::read).transpose()?;
 

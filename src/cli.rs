@@ -1,6 +1,7 @@
 //! The command line: what to do, told in words that teach.
 
 mod ask;
+pub mod cases;
 mod client;
 mod healthcheck;
 mod output;
@@ -207,8 +208,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Check(ask) => ask::check(&ask),
         Command::Explain(explain) => ask::explain(&explain.ask),
         Command::Validate(validate) => validate::run(&validate.files, &surroundings.environment),
-        Command::Test(test) => output::fail(&format!("{test:?}")),
+        Command::Test(test) => cases(&test),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
+    }
+}
+
+/// Runs policy cases.
+fn cases(test: &Test) -> ExitCode {
+    match cases::run(&test.files, test.json, &mut std::io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => output::fail(&error),
     }
 }
 

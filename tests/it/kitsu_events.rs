@@ -24,18 +24,18 @@ use self::studio::{Change, Studio};
 use self::zou::Zou;
 
 /// These tests stop parts of zou and count what they see: one at a time.
-static TURN: Mutex<()> = Mutex::const_new(());
+pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// An authorizer that follows zou, in this process.
-struct Mirror {
-    authorizer: Arc<Authorizer>,
+pub(super) struct Mirror {
+    pub(super) authorizer: Arc<Authorizer>,
     stats: Arc<Stats>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Mirror {
-    async fn start(zou: &Zou, token: TokenSource, max_staleness: Duration, options: supervise::Options) -> Self {
+    pub(super) async fn start(zou: &Zou, token: TokenSource, max_staleness: Duration, options: supervise::Options) -> Self {
         let policy = Policy::load("kitsu", None).expect("the built-in pack compiles");
         let authorizer = Authorizer::new(policy, Options { max_staleness, ..Options::default() }, Clock::system());
         let config = Config { url: zou.api.clone(), events_url: zou.events.clone(), token };
@@ -76,7 +76,7 @@ impl Mirror {
         }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.expect("the supervisor ends without panic");
     }
@@ -87,7 +87,7 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(future)
 }
 
-fn ready() -> Zou {
+pub(super) fn ready() -> Zou {
     let _already = rustls::crypto::ring::default_provider().install_default();
     let filter = tracing_subscriber::EnvFilter::try_from_env("STAGEDOOR_LOG").unwrap_or_else(|_| "off".into());
     let _set = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();

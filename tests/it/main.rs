@@ -11,6 +11,7 @@
 )]
 
 mod cases;
+mod differential;
 mod floors;
 mod kitsu_events;
 mod studio_file;

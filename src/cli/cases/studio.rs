@@ -1,5 +1,6 @@
 //! The studio of a case file, mirrored as a running server would mirror it.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -73,11 +74,11 @@ impl Mirror {
     async fn answer(&self, question: &Question) -> Got {
         let mut query = Query::new(subject(&question.subject), &question.action, &question.kind, &question.id);
         query.field = &question.field;
-        query.value = question.value.clone();
+        query.value = question.value.as_ref().map(Cow::Borrowed);
         query.project = question.project.as_deref().map(Id::from);
-        query.properties = question.properties.clone().map(Box::new);
+        query.properties = question.properties.as_ref().map(Cow::Borrowed);
         query.complete = question.complete;
-        query.context = question.context.clone().map(Box::new);
+        query.context = question.context.as_ref().map(Cow::Borrowed);
         let answer = self.authorizer.check(&query).await;
         Got { reason: answer.decision.code, rule: answer.said.rule.clone(), text: answer.said.text.clone() }
     }

@@ -60,7 +60,7 @@ impl Change {
         let Question { subject, action, field, value, kind, id } = &self.question;
         let mut query = Query::new(Subject::Person(subject), action, kind, id);
         query.field = field;
-        query.value = value.as_deref().map(Value::text);
+        query.value = value.as_deref().map(Value::text).map(std::borrow::Cow::Owned);
         query
     }
 
