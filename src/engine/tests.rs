@@ -1,5 +1,6 @@
 //! What the engine decides, what it says about it, and what it refuses to compile.
 
+mod explain;
 mod logic;
 mod overlay;
 mod resolve;
