@@ -11,9 +11,15 @@
 //! 0 words               model   yaml
 //! ```
 
+pub mod app;
 pub mod authorizer;
 pub mod cache;
+pub mod cli;
+pub mod config;
 pub mod directory;
 pub mod engine;
 pub mod model;
+pub mod proto;
+pub mod serve;
+pub mod tracker;
 pub mod yaml;

@@ -19,7 +19,7 @@ pub struct Case<'q> {
     pub(super) kind: KindNo,
     pub(super) resource: Target,
     pub(super) project: Place,
-    pub(super) value: &'q Option<Value>,
+    pub(super) value: Option<&'q Value>,
     pub(super) value_kind: Option<KindNo>,
     pub(super) value_default: Option<&'q Path>,
     /// What the `*` of the rule's field name stands for.
@@ -96,7 +96,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             },
         ),
     };
-    if let (Some(value), Some(Value::Text(id))) = (&found.value, &query.value) {
+    if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
         let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
         if !known {
             return Err(decided(Reason::ResourceUnknown, &[]));
@@ -109,7 +109,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
         kind,
         resource,
         project,
-        value: &query.value,
+        value: query.value.as_deref(),
         value_kind: found.value.as_ref().map(|value| value.kind),
         value_default: found.value.as_ref().and_then(|value| value.default.as_ref()),
         field_tail,

@@ -1,11 +1,14 @@
 //! A question, with everything that its decision may depend on besides the mirror and the policy.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::id::{Id, Str};
 use super::value::Value;
 
 /// "May this subject do this action on this resource?"
+///
+/// Values may be borrowed: the items of a batch share what they have in common.
 #[derive(Clone, Debug)]
 pub struct Query<'a> {
     pub subject: Subject<'a>,
@@ -13,18 +16,18 @@ pub struct Query<'a> {
     /// The field that an update is about; empty: the resource as a whole.
     pub field: &'a str,
     /// The new value, where a rule looks at it.
-    pub value: Option<Value>,
+    pub value: Option<Cow<'a, Value>>,
     pub kind: &'a str,
     /// Empty for "create".
     pub id: Id,
     /// The project that the caller names: used where the mirror has none for the resource.
     pub project: Option<Id>,
     /// Attributes that the mirror may not hold. The mirror wins where it holds the record.
-    pub properties: Option<Box<Value>>,
+    pub properties: Option<Cow<'a, Value>>,
     /// Whether `properties` is the whole object: an absent attribute is then known to be absent.
     pub complete: bool,
     /// Free facts about the call.
-    pub context: Option<Box<Value>>,
+    pub context: Option<Cow<'a, Value>>,
     pub consistency: Consistency,
 }
 
@@ -72,7 +75,7 @@ impl<'a> Query<'a> {
 
     /// The value as text, where it is one: the id or name of the status, person, ... that the action names.
     pub fn value_text(&self) -> Option<&Str> {
-        match &self.value {
+        match self.value.as_deref() {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }

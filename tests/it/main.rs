@@ -10,4 +10,8 @@
     reason = "a test that panics says what is wrong"
 )]
 
+mod cases;
+mod differential;
 mod floors;
+mod kitsu_events;
+mod studio_file;

@@ -1,0 +1,75 @@
+//! The tracker that the configuration names, whichever it is, driven by its supervisor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::authorizer::Authorizer;
+use crate::config::Tracker;
+use crate::engine::policy::Policy;
+use crate::model::id::Str;
+use crate::tracker::file::studio::{self, Vocabulary};
+use crate::tracker::file::{DEMO, DEMO_NAME, File};
+use crate::tracker::kitsu::Kitsu;
+use crate::tracker::supervise::{Options, Supervisor};
+
+/// Where the mirror comes from.
+#[derive(Debug)]
+pub(super) struct Source {
+    tracker: Connector,
+    reconcile: Duration,
+}
+
+#[derive(Debug)]
+enum Connector {
+    Kitsu(Kitsu),
+    File(File),
+}
+
+/// The policy pack of the tracker; a studio file names its own.
+pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
+    match tracker {
+        Tracker::Kitsu(_) => Ok(Str::const_new("kitsu")),
+        Tracker::Demo => studio::pack(DEMO_NAME, DEMO).map_err(StartError::Studio),
+        Tracker::File(path) => {
+            let name = path.display().to_string();
+            let text =
+                std::fs::read_to_string(path).map_err(|error| StartError::Unreadable { path: name.clone(), error })?;
+            studio::pack(&name, &text).map_err(StartError::Studio)
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Sets the connector up; nothing is asked of the tracker yet.
+    pub(super) fn new(tracker: Tracker, reconcile: Duration, policy: &Policy) -> Result<Self, StartError> {
+        let words = || Vocabulary {
+            pack: policy.tracker.clone(),
+            schema: Arc::clone(&policy.schema),
+            roles: policy.roles().map(Str::from).collect(),
+        };
+        let tracker = match tracker {
+            Tracker::Kitsu(config) => {
+                Connector::Kitsu(Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?)
+            }
+            Tracker::File(path) => Connector::File(File::at(path, words())),
+            Tracker::Demo => Connector::File(File::demo(words())),
+        };
+        Ok(Self { tracker, reconcile })
+    }
+
+    /// Keeps the mirror equal to the tracker, for ever.
+    pub(super) async fn run(self, authorizer: Arc<Authorizer>) {
+        let options = Options { reconcile: self.reconcile, ..Options::default() };
+        // The task that this runs in is aborted when the process ends.
+        let never = CancellationToken::new();
+        match self.tracker {
+            Connector::Kitsu(kitsu) => Supervisor::new(kitsu, authorizer, options).run(never).await,
+            Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
+        }
+    }
+}

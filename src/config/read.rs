@@ -1,0 +1,113 @@
+//! From nodes to the rooms' configurations; every complaint is made before any is told.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::files::Files;
+use super::{Config, Tracker, duration, tracker};
+use crate::authorizer::Options;
+use crate::serve;
+use crate::serve::listen::Address;
+use crate::serve::tls;
+use crate::yaml::{Fields, Node, Problems};
+
+const LISTEN: &str = "127.0.0.1:7300";
+const RECONCILE: Duration = Duration::from_secs(5 * 60);
+/// Keys that later versions have.
+const NOT_YET: [&str; 5] = ["admin", "snapshot_dir", "guard", "decision_log", "otlp"];
+
+/// Reads the whole. `None` where something is missing; `problems` then says what.
+pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, problems: &mut Problems) -> Option<Config> {
+    let mut files = Files::new(base);
+    let mut fields = root.map(problems)?;
+    let tls = fields.take("tls").map(|node| tls(node, &mut files, problems));
+    let listen = listen(&mut fields, tls.is_some(), problems);
+    let max_staleness = length(&mut fields, "max_staleness", Options::default().max_staleness, problems);
+    let reconcile = length(&mut fields, "reconcile", RECONCILE, problems);
+    let policy = fields.take("policy").map(|node| files.readable(node, problems));
+    let tracker = match (fields.take("tracker"), fallback) {
+        (Some(node), None) => tracker::read(node, &mut files, problems),
+        (None, Some(fallback)) => Some(fallback),
+        (Some(node), Some(_)) => {
+            problems.add(node.place, "`--demo` has its own studio; leave out `--demo` or `tracker:`");
+            None
+        }
+        (None, None) => {
+            problems.add(fields.place, "`tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`");
+            None
+        }
+    };
+    for name in NOT_YET {
+        not_yet(&mut fields, name, problems);
+    }
+    fields.finish(problems);
+    Some(Config {
+        serve: serve::Config { listen, tls: tls.flatten() },
+        authorizer: Options { max_staleness, ..Options::default() },
+        reconcile,
+        policy: policy.flatten(),
+        tracker: tracker?,
+        warnings: files.warnings,
+    })
+}
+
+/// Complains about a key that a later version has.
+pub(super) fn not_yet(fields: &mut Fields<'_>, name: &'static str, problems: &mut Problems) {
+    if let Some(node) = fields.take(name) {
+        problems.add(node.place, format!("`{name}` is not available in this version of stagedoor; leave it out"));
+    }
+}
+
+fn length(fields: &mut Fields<'_>, name: &'static str, default: Duration, problems: &mut Problems) -> Duration {
+    let Some(node) = fields.take(name) else { return default };
+    let read = node.text(problems).map(duration::parse);
+    match read {
+        Some(Ok(length)) => length,
+        Some(Err(problem)) => {
+            problems.add(node.place, format!("{name}: {problem}"));
+            default
+        }
+        None => default,
+    }
+}
+
+fn listen(fields: &mut Fields<'_>, tls: bool, problems: &mut Problems) -> Vec<Address> {
+    let node = fields.take("listen");
+    let mut addresses: Vec<Address> = Vec::new();
+    for node in node.map(Node::list).unwrap_or_default() {
+        let Some(text) = node.text(problems) else { continue };
+        match text.parse() {
+            Ok(address) if addresses.contains(&address) => {
+                problems.add(node.place, format!("`{address}` is listened on already"));
+            }
+            Ok(address) => {
+                if !tls && !Address::is_local(&address) {
+                    problems.add(node.place, format!(
+                        "`{address}` can be reached from other machines, and without `tls:` anybody on the way reads and \
+                         changes answers; add `tls: {{cert_file: ..., key_file: ...}}` or listen on 127.0.0.1"
+                    ));
+                }
+                addresses.push(address);
+            }
+            Err(problem) => problems.add(node.place, problem),
+        }
+    }
+    match node {
+        None => addresses.extend(LISTEN.parse::<Address>()),
+        Some(node) if node.list().is_empty() => problems.add(node.place, "`listen:` names no address"),
+        Some(node) if tls && addresses.iter().all(|address| matches!(address, Address::Unix(_))) => {
+            problems.add(node.place, "`tls:` guards TCP addresses, and none is listened on; leave one of the two out");
+        }
+        Some(_) => {}
+    }
+    addresses
+}
+
+fn tls(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<tls::Config> {
+    let mut fields = node.map(problems)?;
+    let cert = fields.need("cert_file", problems).and_then(|node| files.readable(node, problems));
+    let key = fields.need("key_file", problems).and_then(|node| files.secret(node, problems));
+    let client_ca = fields.take("client_ca_file").map(|node| files.readable(node, problems));
+    fields.finish(problems);
+    Some(tls::Config { cert_file: cert?, key_file: key?, client_ca_file: client_ca.flatten() })
+}

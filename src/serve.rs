@@ -1,0 +1,122 @@
+//! The gRPC edge: listeners, the Authorization service, health, reflection.
+//!
+//! ```text
+//! connection ─► door (deadline, limits) ─► grpc ─► convert ─► authorizer ─► reply
+//! ```
+//!
+//! Invariant: wire types stop here; no room below knows them.
+
+mod batch;
+pub mod convert;
+mod deadline;
+mod door;
+pub mod drain;
+pub mod error;
+mod grpc;
+pub mod health;
+pub mod listen;
+mod reply;
+mod stream;
+pub mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::transport::Server;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::{v1, v1alpha};
+
+use self::door::Door;
+use self::drain::Drain;
+use self::health::Health;
+use self::listen::{Address, Incoming, Listener};
+use crate::authorizer::Authorizer;
+use crate::proto;
+
+/// The most items of a BatchCheck.
+pub const MAX_BATCH_ITEMS: usize = 10_000;
+/// The largest request message, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where and how to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub listen: Vec<Address>,
+    /// For the TCP addresses; Unix sockets are guarded by their file mode.
+    pub tls: Option<tls::Config>,
+}
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the gRPC server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    #[error("the reflection service cannot be built: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// All services that a listener offers.
+#[derive(Clone, Debug)]
+pub struct Services {
+    door: Door,
+    health: HealthServer<Health>,
+    drain: Drain,
+}
+
+// === impl Services ===
+
+impl Services {
+    /// Answers from `authorizer`, tells `health`, ends when `drain` says so.
+    pub fn new(authorizer: Arc<Authorizer>, health: HealthServer<Health>, drain: Drain) -> Self {
+        Self { door: Door::new(grpc::Service::new(authorizer, drain.clone())), health, drain }
+    }
+
+    /// Serves one listener until the drain, and then until its last call is answered.
+    ///
+    /// # Errors
+    /// Where the transport fails as a whole; a connection that fails ends alone.
+    pub async fn serve(self, listener: Listener, tls: Option<tls::Material>) -> Result<(), ServeError> {
+        let Self { door, health, drain } = self;
+        let mut server = transport();
+        if let (Some(material), Listener::Tcp(_)) = (tls, &listener) {
+            server = server.tls_config(material.into_server())?;
+        }
+        let router =
+            server.add_service(door).add_service(health).add_service(reflection()?).add_service(reflection_alpha()?);
+        // The incoming connections end by themselves when the server drains.
+        let never = std::future::pending();
+        match listener {
+            Listener::Tcp(tcp) => {
+                router.serve_with_incoming_shutdown(Incoming::new(tcp, &drain), never).await?;
+            }
+            Listener::Unix(unix, file) => {
+                router.serve_with_incoming_shutdown(Incoming::new((unix, file), &drain), never).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The transport's settings, also for those who measure against it.
+pub fn transport() -> Server {
+    Server::builder()
+        .max_concurrent_streams(1_024)
+        // A caller that vanished without a word is let go.
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+}
+
+fn reflection() -> Result<v1::ServerReflectionServer<impl v1::ServerReflection>, tonic_reflection::server::Error> {
+    described().build_v1()
+}
+
+fn reflection_alpha()
+-> Result<v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection>, tonic_reflection::server::Error> {
+    described().build_v1alpha()
+}
+
+fn described() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

@@ -1,0 +1,120 @@
+//! From an answer to the wire.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::error::Refusal;
+use crate::authorizer::{self, Answer, Explanation, Freshness};
+use crate::engine::{Said, Step, StepOutcome};
+use crate::model::decision::{Decision, Reason};
+use crate::proto::v1;
+
+/// One answer, with all that a call of its own carries.
+pub(super) fn check(answer: &Answer, correlation_id: String, call_id: String) -> v1::CheckResponse {
+    v1::CheckResponse { freshness: Some(freshness(&answer.freshness)), call_id, ..batch_item(answer, correlation_id) }
+}
+
+/// One answer within a batch, which tells freshness and call id once for all.
+pub(super) fn batch_item(answer: &Answer, correlation_id: String) -> v1::CheckResponse {
+    v1::CheckResponse {
+        decision: decision(answer.decision).into(),
+        reason: Some(reason(answer.decision.code, &answer.said)),
+        freshness: None,
+        correlation_id,
+        call_id: String::new(),
+        cached: answer.cached,
+        error: None,
+    }
+}
+
+/// An item that could not be decided. It is a denial for those who do not look at `error`.
+pub(super) fn refused(refusal: &Refusal, correlation_id: String, call_id: String) -> v1::CheckResponse {
+    v1::CheckResponse {
+        decision: v1::Decision::Deny.into(),
+        error: Some(refusal.item()),
+        correlation_id,
+        call_id,
+        ..v1::CheckResponse::default()
+    }
+}
+
+/// The answer and why.
+pub(super) fn explain(explanation: Explanation, correlation_id: String, call_id: String) -> v1::ExplainResponse {
+    let Explanation { answer, steps, would_allow } = explanation;
+    v1::ExplainResponse {
+        result: Some(check(&answer, correlation_id, call_id)),
+        steps: steps.into_iter().map(step).collect(),
+        would_allow,
+    }
+}
+
+/// How fresh the mirror was.
+pub(super) fn freshness(freshness: &Freshness) -> v1::Freshness {
+    v1::Freshness {
+        revision: freshness.revision,
+        as_of: Some(timestamp(freshness.as_of)),
+        age: Some(duration(freshness.age)),
+        source_cursor: freshness.cursor.to_string(),
+    }
+}
+
+/// What `GetServerInfo` says.
+pub(super) fn server_info(status: authorizer::Status, limits: v1::server_info::Limits) -> v1::ServerInfo {
+    let authorizer::Status { state: _, revision, as_of, age, cursor, counts, policy_digest, tracker, tracker_version } =
+        status;
+    v1::ServerInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        tracker,
+        tracker_version,
+        policy_digest,
+        freshness: Some(freshness(&Freshness { revision, as_of, age, cursor })),
+        limits: Some(limits),
+        counts: counts.into_iter().collect(),
+    }
+}
+
+/// A length of time; one beyond what the wire can say is cut there.
+pub(super) fn duration(length: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(length).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
+}
+
+fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+    // A clock before 1970 is told as 1970: older than every bound.
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = i32::try_from(since.subsec_nanos()).unwrap_or_default();
+    prost_types::Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or_default(), nanos }
+}
+
+fn decision(decision: Decision) -> v1::Decision {
+    if decision.allowed() { v1::Decision::Allow } else { v1::Decision::Deny }
+}
+
+fn reason(code: Reason, said: &Said) -> v1::Reason {
+    v1::Reason { code: reason_code(code).into(), text: said.text.clone(), rule: said.rule.clone() }
+}
+
+fn reason_code(code: Reason) -> v1::ReasonCode {
+    match code {
+        Reason::Granted => v1::ReasonCode::Granted,
+        Reason::NoGrant => v1::ReasonCode::NoGrant,
+        Reason::NotMember => v1::ReasonCode::NotMember,
+        Reason::Restricted => v1::ReasonCode::Restricted,
+        Reason::SubjectUnknown => v1::ReasonCode::SubjectUnknown,
+        Reason::SubjectInactive => v1::ReasonCode::SubjectInactive,
+        Reason::ResourceUnknown => v1::ReasonCode::ResourceUnknown,
+        Reason::ActionUnknown => v1::ReasonCode::ActionUnknown,
+        Reason::Indeterminate => v1::ReasonCode::Indeterminate,
+        Reason::Stale => v1::ReasonCode::Stale,
+        Reason::Quarantined => v1::ReasonCode::Quarantined,
+        Reason::InvalidPolicy => v1::ReasonCode::InvalidPolicy,
+    }
+}
+
+fn step(step: Step) -> v1::Step {
+    let Step { rule, text, outcome, steps } = step;
+    let outcome = match outcome {
+        StepOutcome::Held => v1::step::Outcome::Held,
+        StepOutcome::Failed => v1::step::Outcome::Failed,
+        StepOutcome::Unknown => v1::step::Outcome::Unknown,
+    };
+    v1::Step { rule, text, outcome: outcome.into(), steps: steps.into_iter().map(self::step).collect() }
+}

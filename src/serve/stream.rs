@@ -1,0 +1,250 @@
+//! CheckStream: answers in request order, without a task or an allocation for a request that need not wait.
+//!
+//! ```text
+//! request ─► check now ─ decided ─► answer            (nothing waits before it)
+//!                └─ must wait ─► window ─► answer     (what comes behind it waits in the window, answered)
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream};
+use prost::DecodeError;
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
+
+use super::error::Refusal;
+use super::grpc::Core;
+use super::{convert, reply};
+use crate::proto::{codec, v1};
+
+/// So many requests are taken before the first of them is answered; then the caller is slowed down.
+const WINDOW: usize = 128;
+/// So many answers are given before other calls have their turn.
+const STRIDE: usize = 128;
+/// A stream without requests for so long is ended when the server drains.
+const IDLE: Duration = Duration::from_millis(300);
+
+/// The answers to a stream of requests.
+pub(super) struct Answers<S> {
+    core: Arc<Core>,
+    requests: S,
+    open: bool,
+    window: VecDeque<Slot>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    ending: Ending,
+    in_a_row: usize,
+}
+
+enum Slot {
+    Ready(v1::CheckResponse),
+    Waiting(BoxFuture<'static, v1::CheckResponse>),
+}
+
+enum Ending {
+    /// Until the server drains.
+    Not(BoxFuture<'static, ()>),
+    /// Requests are taken until none came for a while, or until the latest moment.
+    Soon { idle: Pin<Box<Sleep>>, latest: Instant },
+    /// No more requests are taken; when all are answered, the stream ends with this.
+    Now(Refusal),
+}
+
+/// A request of a stream, or what is wrong with its bytes.
+pub(super) trait Item {
+    fn into_request(self) -> Result<v1::CheckRequest, DecodeError>;
+}
+
+impl Item for v1::CheckRequest {
+    fn into_request(self) -> Result<v1::CheckRequest, DecodeError> {
+        Ok(self)
+    }
+}
+
+impl Item for Result<v1::CheckRequest, DecodeError> {
+    fn into_request(self) -> Self {
+        self
+    }
+}
+
+// === impl Answers ===
+
+impl<S> Answers<S> {
+    pub(super) fn new(core: Arc<Core>, requests: S, time_left: Option<Duration>) -> Self {
+        let deadline = time_left.map(|left| Box::pin(tokio::time::sleep(left)));
+        let ending = Ending::Not(core.drain.wait().boxed());
+        Self { core, requests, open: true, window: VecDeque::new(), deadline, ending, in_a_row: 0 }
+    }
+
+    /// Starts a check. `Some` when its answer is there at once.
+    fn start(&mut self, item: impl Item) -> Option<v1::CheckResponse> {
+        let core = &self.core;
+        let request = match item.into_request() {
+            Ok(request) => request,
+            Err(error) => {
+                let refusal = Refusal::Unreadable(codec::problem(&error));
+                return Some(reply::refused(&refusal, String::new(), core.call_id()));
+            }
+        };
+        let checked = convert::query(&request).map(|query| core.authorizer.check_now(&query));
+        match checked {
+            Ok(Some(answer)) => Some(reply::check(&answer, request.correlation_id, core.call_id())),
+            Err(refusal) => Some(reply::refused(&refusal, request.correlation_id, core.call_id())),
+            Ok(None) => {
+                self.window.push_back(Slot::Waiting(answer(Arc::clone(core), request).boxed()));
+                None
+            }
+        }
+    }
+
+    /// Lets every check that waits go on.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        for slot in &mut self.window {
+            if let Slot::Waiting(check) = slot
+                && let Poll::Ready(response) = check.poll_unpin(cx)
+            {
+                *slot = Slot::Ready(response);
+            }
+        }
+    }
+
+    /// The answer to the oldest request, if it is there.
+    fn oldest(&mut self) -> Option<v1::CheckResponse> {
+        match self.window.pop_front()? {
+            Slot::Ready(response) => Some(response),
+            waiting @ Slot::Waiting(_) => {
+                self.window.push_front(waiting);
+                None
+            }
+        }
+    }
+
+    /// Whether the stream's own time ran out.
+    fn out_of_time(&mut self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+    }
+
+    /// Ends the stream whose time ran out; what still waits is no longer waited for.
+    fn give_up(&mut self) -> Poll<Option<Result<v1::CheckResponse, Status>>> {
+        self.window.clear();
+        self.open = false;
+        self.deadline = None;
+        Poll::Ready(Some(Err(Refusal::Deadline("the deadline of the stream has passed").into())))
+    }
+
+    /// Follows the server's drain; `asked` when a request just came.
+    fn follow_drain(&mut self, cx: &mut Context<'_>, asked: bool) {
+        if let Ending::Not(told) = &mut self.ending
+            && told.poll_unpin(cx).is_ready()
+        {
+            // What is left of the deadline after that is for the answers that are still waited for.
+            let latest = Instant::now() + self.core.drain.deadline() * 4 / 5;
+            self.ending = Ending::Soon { idle: Box::pin(tokio::time::sleep(IDLE)), latest };
+        }
+        if let Ending::Soon { idle, latest } = &mut self.ending {
+            let now = Instant::now();
+            if asked && now < *latest {
+                idle.as_mut().reset((now + IDLE).min(*latest));
+            }
+            if now >= *latest || idle.as_mut().poll(cx).is_ready() {
+                self.ending = Ending::Now(Refusal::Draining);
+            }
+        }
+    }
+}
+
+impl<S, I> Stream for Answers<S>
+where
+    S: Stream<Item = Result<I, Status>> + Unpin,
+    I: Item,
+{
+    type Item = Result<v1::CheckResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.in_a_row >= STRIDE {
+            this.in_a_row = 0;
+            this.follow_drain(cx, true);
+            if this.out_of_time(cx) {
+                return this.give_up();
+            }
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !this.window.is_empty() {
+            this.advance(cx);
+        }
+        loop {
+            if let Some(response) = this.oldest() {
+                this.in_a_row += 1;
+                return Poll::Ready(Some(Ok(response)));
+            }
+            if let Ending::Now(_) = this.ending {
+                this.open = false;
+            }
+            if !this.open && this.window.is_empty() {
+                let Ending::Now(refusal) = &this.ending else { return Poll::Ready(None) };
+                let status = Status::from(refusal.clone());
+                this.ending = Ending::Not(futures_util::future::pending().boxed());
+                return Poll::Ready(Some(Err(status)));
+            }
+            if !this.open || this.window.len() >= WINDOW {
+                break;
+            }
+            match Pin::new(&mut this.requests).poll_next(cx) {
+                Poll::Ready(Some(Ok(item))) => {
+                    match this.start(item) {
+                        Some(response) if this.window.is_empty() => {
+                            this.in_a_row += 1;
+                            return Poll::Ready(Some(Ok(response)));
+                        }
+                        Some(response) => this.window.push_back(Slot::Ready(response)),
+                        None => this.advance(cx),
+                    }
+                    if let Ending::Soon { .. } = this.ending {
+                        this.follow_drain(cx, true);
+                    }
+                }
+                Poll::Ready(Some(Err(status))) => {
+                    this.ending = Ending::Now(Refusal::from_wire(&status));
+                }
+                Poll::Ready(None) => this.open = false,
+                Poll::Pending => break,
+            }
+        }
+        this.in_a_row = 0;
+        this.follow_drain(cx, false);
+        if this.out_of_time(cx) {
+            return this.give_up();
+        }
+        if let Ending::Now(_) = this.ending
+            && (this.open || this.window.is_empty())
+        {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<S> fmt::Debug for Answers<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").field("open", &self.open).field("window", &self.window.len()).finish_non_exhaustive()
+    }
+}
+
+/// The answer to a request that has to wait; never fails, so that the others are answered.
+async fn answer(core: Arc<Core>, request: v1::CheckRequest) -> v1::CheckResponse {
+    let checked = match convert::query(&request) {
+        Ok(query) => core.check(&query).await,
+        Err(refusal) => Err(refusal),
+    };
+    match checked {
+        Ok(answer) => reply::check(&answer, request.correlation_id, core.call_id()),
+        Err(refusal) => reply::refused(&refusal, request.correlation_id, core.call_id()),
+    }
+}

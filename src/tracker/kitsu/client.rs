@@ -1,0 +1,246 @@
+//! Asks zou over HTTP: token, deadlines, retries, bounds. Says what went wrong and how to mend it; never says the token.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use parking_lot::RwLock;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
+use reqwest::{Response, StatusCode, Url};
+use serde_json::Value;
+
+use super::date;
+use crate::tracker::SourceError;
+use crate::tracker::backoff::Backoff;
+
+/// No answer that the connector asks for is larger, unless something is wrong.
+const MOST_BYTES: usize = 64 << 20;
+const CONNECT: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(30);
+const TRIES: u32 = 3;
+const MEND_TOKEN: &str = "give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file";
+const MEND_ADMIN: &str =
+    "stagedoor must see every project and person: make the bot an admin in Kitsu, or give the token of one that is";
+
+/// Where the token comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// The token itself.
+    Value(String),
+    /// A file that holds nothing else. It is read again when zou refuses the token, so a rotated one is taken up.
+    File(PathBuf),
+}
+
+/// The REST side of one zou.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    source: TokenSource,
+    token: RwLock<Option<Arc<str>>>,
+    /// By how many seconds zou's clock is ahead of ours, as its last answer said.
+    ahead: AtomicI64,
+}
+
+/// Why zou did not answer as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// There is no such object, or no such route.
+    NotFound(String),
+    /// Nothing that trying again would mend.
+    Refused(String),
+    /// No answer, or one that says "later".
+    Unavailable(String),
+    /// An answer that is no answer to this question.
+    Malformed(String),
+    /// The token that was sent is not accepted.
+    Token(String),
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client of the API at `base`, which ends where `/data/...` begins.
+    pub(super) fn new(base: Url, source: TokenSource) -> Result<Self, SourceError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(READ)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| SourceError::Refused(format!("the HTTP client cannot be set up: {}", causes(&error))))?;
+        Ok(Self { http, base, source, token: RwLock::new(None), ahead: AtomicI64::new(0) })
+    }
+
+    /// The answer to `GET path?query` as JSON. Tried a few times where that can help.
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        let mut rotated = false;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let token = self.token().await?;
+            match self.once(path, query, &token).await {
+                Err(Failure::Token(_)) if !rotated && self.reload_token(&token).await? => rotated = true,
+                Err(Failure::Token(said)) => return Err(Failure::Refused(said)),
+                Err(Failure::Unavailable(why) | Failure::Malformed(why)) if tries < TRIES => {
+                    tracing::debug!(path, tries, why, "asking zou again");
+                    tokio::time::sleep(backoff.delay()).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The token, read from its file at first use.
+    pub(super) async fn token(&self) -> Result<Arc<str>, Failure> {
+        if let Some(token) = self.token.read().clone() {
+            return Ok(token);
+        }
+        let token = self.read_token().await?;
+        *self.token.write() = Some(Arc::clone(&token));
+        Ok(token)
+    }
+
+    /// The same moment on zou's clock.
+    pub(super) fn on_its_clock(&self, at: SystemTime) -> i64 {
+        date::seconds(at).saturating_add(self.ahead.load(Ordering::Relaxed))
+    }
+
+    async fn once(&self, path: &str, query: &[(&str, &str)], token: &str) -> Result<Value, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| Failure::Refused(format!("the Kitsu token has characters that no token has: {MEND_TOKEN}")))?;
+        bearer.set_sensitive(true);
+        let request = self.http.get(url).header(AUTHORIZATION, bearer);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| Failure::Unavailable(format!("{path}: zou cannot be reached: {}", causes(&error))))?;
+        self.note_clock(&answer);
+        let status = answer.status();
+        let body = body(path, answer).await;
+        if status.is_success() {
+            let body = body?;
+            return serde_json::from_slice(&body)
+                .map_err(|error| Failure::Malformed(format!("{path}: the answer is not JSON: {error}")));
+        }
+        let said = body.as_deref().map(message).unwrap_or_default();
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => Failure::Token(format!(
+                "zou does not accept the token ({}{said}): it is wrong, has expired or was revoked; {MEND_TOKEN}",
+                status.as_u16()
+            )),
+            StatusCode::FORBIDDEN => {
+                Failure::Refused(format!("{path}: zou refuses this to the token's owner (403{said}); {MEND_ADMIN}"))
+            }
+            // Only zou's own 404 says that an object is gone; a proxy's says nothing.
+            StatusCode::NOT_FOUND if !said.is_empty() => {
+                Failure::NotFound(format!("{path}: zou has no such thing (404{said})"))
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Failure::Unavailable(format!("{path}: zou answered {}{said}", status.as_u16()))
+            }
+            status => Failure::Malformed(format!(
+                "{path}: zou answered {}{said}; is tracker.kitsu.url the address of its API, which usually ends in /api?",
+                status.as_u16()
+            )),
+        })
+    }
+
+    async fn read_token(&self) -> Result<Arc<str>, Failure> {
+        let (text, place) = match &self.source {
+            TokenSource::Value(token) => (token.clone(), "tracker.kitsu.token".to_owned()),
+            TokenSource::File(path) => {
+                let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+                    Failure::Refused(format!("the token file {} cannot be read: {error}", path.display()))
+                })?;
+                (text, path.display().to_string())
+            }
+        };
+        match text.trim() {
+            "" => Err(Failure::Refused(format!("{place} is empty; {MEND_TOKEN}"))),
+            token => Ok(Arc::from(token)),
+        }
+    }
+
+    /// Whether there is another token now than the one that was refused.
+    async fn reload_token(&self, refused: &str) -> Result<bool, Failure> {
+        let token = self.read_token().await?;
+        let other = *token != *refused;
+        if other {
+            tracing::info!("the Kitsu token was refused; its file has another, which is taken");
+            *self.token.write() = Some(token);
+        }
+        Ok(other)
+    }
+
+    fn note_clock(&self, answer: &Response) {
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(date::parse_http);
+        if let Some(theirs) = date {
+            self.ahead.store(theirs.saturating_sub(date::seconds(SystemTime::now())), Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.base)
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(_) => f.write_str("Value(..)"),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+impl From<Failure> for SourceError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(why) | Failure::Token(why) => Self::Refused(why),
+            Failure::Unavailable(why) => Self::Unavailable(why),
+            Failure::NotFound(why) | Failure::Malformed(why) => Self::Malformed(why),
+        }
+    }
+}
+
+async fn body(path: &str, mut answer: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                return Err(Failure::Malformed(format!("{path}: the answer is larger than {MOST_BYTES} bytes")));
+            }
+            Ok(None) => return Ok(body),
+            Err(error) => {
+                return Err(Failure::Unavailable(format!("{path}: the answer broke off: {}", causes(&error))));
+            }
+        }
+    }
+}
+
+/// What zou said in an error, shortened.
+fn message(body: &[u8]) -> String {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let text = parsed.as_ref().and_then(|said| said.get("message").or_else(|| said.get("msg"))).and_then(Value::as_str);
+    text.map(|text| format!(", {}", text.chars().take(200).collect::<String>())).unwrap_or_default()
+}
+
+/// An error with what caused it, without the URL: `reqwest` says everything three times otherwise.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    deepest.to_string()
+}

@@ -1,0 +1,329 @@
+//! Drives a source: order, coalescing, gaps, reconnects, reconciles and first-use reads.
+//!
+//! ```text
+//! signals ─► queue ─► re-reads ─┐
+//! reader  ─►                    ├─► authorizer::apply     one task, one writer
+//! timers  ─► loads ─────────────┘
+//! ```
+//!
+//! Invariant: an object is read by at most one request at a time, and what is read is applied in the order of reading.
+//! Invariant: what was hinted while a load was under way is not overwritten by the load, but re-read.
+//! Invariant: memory is bounded; where more is announced than is remembered, everything is loaded.
+
+mod feed;
+mod large;
+mod queue;
+mod reader;
+mod small;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, FuturesUnordered};
+use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::large::{Loading, Wanted};
+use self::queue::Queue;
+use self::reader::Request;
+pub use self::stats::{Counter, Stats};
+use super::backoff::Backoff;
+use super::progress::Progress;
+use super::{CatchUp, Scope, Signal, Source, SourceError};
+use crate::authorizer::{Authorizer, Feed};
+use crate::model::change::{Batch, Change, Snapshot};
+use crate::model::id::{ObjectRef, Str};
+
+/// How often a Core reconcile is a full one.
+const LARGE_EVERY: u32 = 12;
+
+/// How long another failure of the same kind is not worth a line.
+const HUSH: Duration = Duration::from_secs(10);
+
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How often people, projects and small tables are compared with the tracker; all else twelve times less often.
+    pub reconcile: Duration,
+    /// How often the tracker is asked whether it answers and still lets us in.
+    pub probe: Duration,
+    /// How long a hint waits for others about the same.
+    pub coalesce: Duration,
+    /// How long an event that does not name what changed waits for others like it.
+    pub settle: Duration,
+    /// How many requests re-read at once, and how many objects one of them asks for.
+    pub at_once: usize,
+    pub objects: usize,
+    /// How many objects may wait to be re-read.
+    pub queue: usize,
+    /// First and longest delay before the next try of whatever failed.
+    pub retry: (Duration, Duration),
+}
+
+/// Keeps an authorizer's mirror equal to a tracker.
+pub struct Supervisor<S> {
+    source: Arc<S>,
+    authorizer: Arc<Authorizer>,
+    options: Options,
+    stats: Arc<Stats>,
+    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    requests: mpsc::Receiver<Request>,
+    /// The event stream, while there is one.
+    stream: Option<BoxStream<'static, Signal>>,
+    connecting: Backoff,
+    reloading: Backoff,
+    rereading: Backoff,
+    /// When the stream last said anything; what happened after that is caught up with on reconnect.
+    heard: (Instant, SystemTime),
+    /// Since when the tracker's API has not answered as it should.
+    mute: Option<SystemTime>,
+    state: Feed,
+    loaded: bool,
+    loading: Option<Loading>,
+    wanted: Option<Wanted>,
+    /// The log of events is being read, or has named objects that are not re-read yet.
+    catching_up: u32,
+    recovering: FxHashSet<ObjectRef>,
+    queue: Queue,
+    in_flight: usize,
+    flushing: bool,
+    reconciles: u32,
+    /// What was read on first use and not dropped since.
+    held: FxHashSet<ObjectRef>,
+    quarantined: FxHashSet<ObjectRef>,
+    /// What was said about failures, and when: once each, until all is well.
+    said: FxHashMap<&'static str, (Instant, String)>,
+}
+
+/// Something that was under way and is finished.
+enum Done {
+    Connected(Result<(Str, BoxStream<'static, Signal>), SourceError>),
+    CaughtUp { since: SystemTime, found: Result<Option<CatchUp>, SourceError> },
+    Loaded(Result<Snapshot, SourceError>),
+    Reread { objects: Vec<ObjectRef>, found: Result<Vec<Change>, SourceError> },
+    Probed(Result<Str, SourceError>),
+    Time(Timer),
+}
+
+/// What it is time for.
+enum Timer {
+    Connect,
+    CatchUp(SystemTime),
+    Load,
+    Probe,
+    Reconcile,
+    Flush,
+    Again(Vec<ObjectRef>),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            reconcile: Duration::from_secs(300),
+            probe: Duration::from_secs(10),
+            coalesce: Duration::from_millis(4),
+            settle: Duration::from_secs(2),
+            at_once: 8,
+            objects: 60,
+            queue: 50_000,
+            retry: (Duration::from_millis(250), Duration::from_secs(5)),
+        }
+    }
+}
+
+// === impl Supervisor ===
+
+impl<S: Source> Supervisor<S> {
+    /// A supervisor that becomes the authorizer's reader. Nothing happens until it runs.
+    pub fn new(source: S, authorizer: Arc<Authorizer>, options: Options) -> Self {
+        let (asks, requests) = reader::channel();
+        authorizer.set_reader(Arc::new(asks));
+        let backoff = Backoff::new(options.retry.0, options.retry.1);
+        Self {
+            source: Arc::new(source),
+            authorizer,
+            options,
+            stats: Arc::default(),
+            jobs: FuturesUnordered::new(),
+            requests,
+            stream: None,
+            connecting: backoff.clone(),
+            reloading: backoff.clone(),
+            rereading: backoff,
+            heard: (Instant::now(), SystemTime::now()),
+            mute: None,
+            state: Feed::Loading,
+            loaded: false,
+            loading: None,
+            wanted: None,
+            catching_up: 0,
+            recovering: FxHashSet::default(),
+            queue: Queue::new(options.queue),
+            in_flight: 0,
+            flushing: false,
+            reconciles: 0,
+            held: FxHashSet::default(),
+            quarantined: FxHashSet::default(),
+            said: FxHashMap::default(),
+        }
+    }
+
+    /// What it has seen and done; to be kept before it runs.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Runs until `shutdown`.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        self.authorizer.feed(Feed::Loading);
+        self.connect();
+        self.at(self.options.probe, Timer::Probe);
+        if self.source.capabilities().reconcile {
+            self.at(self.options.reconcile, Timer::Reconcile);
+        }
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                Some(done) = self.jobs.next() => self.finished(done),
+                signal = next(&mut self.stream) => self.signal(signal),
+                Some(request) = self.requests.recv() => self.asked(request),
+            }
+            self.settle();
+        }
+    }
+
+    fn finished(&mut self, done: Done) {
+        match done {
+            Done::Connected(outcome) => self.connected(outcome),
+            Done::CaughtUp { since, found } => self.caught_up(since, found),
+            Done::Loaded(outcome) => self.load_ended(outcome),
+            Done::Reread { objects, found } => self.reread_ended(&objects, found),
+            Done::Probed(outcome) => self.probed(outcome),
+            Done::Time(Timer::Connect) => self.connect(),
+            Done::Time(Timer::CatchUp(since)) => self.ask_log(since),
+            Done::Time(Timer::Load) => self.load(),
+            Done::Time(Timer::Probe) => self.probe(),
+            Done::Time(Timer::Reconcile) => self.reconcile(),
+            Done::Time(Timer::Flush) => {
+                self.flushing = false;
+                self.flush();
+            }
+            Done::Time(Timer::Again(objects)) => {
+                objects.into_iter().for_each(|object| self.queue.again(object));
+                self.flush();
+            }
+        }
+    }
+
+    /// Says how the feed is, where that has changed.
+    fn settle(&mut self) {
+        let whole = self.loaded && !self.resyncing();
+        let state = match () {
+            () if !self.loaded => Feed::Loading,
+            () if whole
+                && self.stream.is_some()
+                && self.mute.is_none()
+                && self.catching_up == 0
+                && self.recovering.is_empty() =>
+            {
+                Feed::Live
+            }
+            () => Feed::Degraded,
+        };
+        if state == self.state {
+            return;
+        }
+        self.state = state;
+        self.authorizer.feed(state);
+        match state {
+            Feed::Live => {
+                self.said.clear();
+                tracing::info!(tracker = self.source.name(), "live: changes are heard as they happen");
+                self.authorizer.heard(None);
+            }
+            Feed::Degraded => tracing::warn!(
+                tracker = self.source.name(),
+                "degraded: the last good mirror is served and its age grows"
+            ),
+            Feed::Loading => {}
+        }
+    }
+
+    /// Applies changes and keeps count.
+    fn apply(&mut self, batch: Batch) -> usize {
+        let changes = match &batch {
+            Batch::Delta(changes) => changes,
+            Batch::Snapshot(snapshot) => &snapshot.changes,
+        };
+        for change in changes {
+            match change {
+                Change::Quarantine { object, problem } => {
+                    if self.quarantined.len() < self.options.queue && self.quarantined.insert(object.clone()) {
+                        self.stats.quarantined.add(1);
+                        tracing::warn!(%object, problem, "a record cannot be understood: questions that touch it are denied");
+                    }
+                }
+                Change::Upsert(record) if !self.quarantined.is_empty() => {
+                    self.quarantined.remove(&self.filed(&record.object()));
+                }
+                Change::Remove(object) => drop(self.quarantined.remove(object)),
+                Change::Upsert(_) | Change::Team { .. } | Change::Forget(_) => {}
+            }
+        }
+        self.authorizer.apply(batch).changed
+    }
+
+    fn filed(&self, object: &ObjectRef) -> ObjectRef {
+        ObjectRef { kind: self.source.table(&object.kind), id: object.id.clone() }
+    }
+
+    fn is_lazy(&self, object: &ObjectRef) -> bool {
+        self.source.capabilities().lazy.contains(&object.kind.as_str())
+    }
+
+    fn at(&self, delay: Duration, timer: Timer) {
+        self.job(async move {
+            tokio::time::sleep(delay).await;
+            Done::Time(timer)
+        });
+    }
+
+    fn job(&self, job: impl Future<Output = Done> + Send + 'static) {
+        self.jobs.push(Box::pin(job));
+    }
+
+    /// Says what failed, once until something else does or all is well.
+    fn complain(&mut self, doing: &'static str, error: &SourceError) {
+        let text = error.to_string();
+        if self.said.get(doing).is_some_and(|(at, said)| *said == text || at.elapsed() < HUSH) {
+            tracing::debug!(doing, why = text, "still failing");
+            return;
+        }
+        match error {
+            SourceError::Refused(_) => tracing::error!(tracker = self.source.name(), doing, "{text}"),
+            SourceError::Unavailable(_) | SourceError::Malformed(_) => {
+                tracing::warn!(tracker = self.source.name(), doing, "{text}");
+            }
+        }
+        self.said.insert(doing, (Instant::now(), text));
+    }
+}
+
+async fn next(stream: &mut Option<BoxStream<'static, Signal>>) -> Signal {
+    match stream {
+        Some(stream) => stream.next().await.unwrap_or_else(|| Signal::Lost("the event stream ended".into())),
+        None => std::future::pending().await,
+    }
+}
+
+impl<S> std::fmt::Debug for Supervisor<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor").field("stats", &self.stats).finish_non_exhaustive()
+    }
+}

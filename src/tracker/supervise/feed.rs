@@ -1,0 +1,158 @@
+//! The event stream: connecting, losing it, catching up with what was missed; and whether the tracker answers at all.
+
+use std::time::{Instant, SystemTime};
+
+use futures_util::stream::BoxStream;
+
+use super::large::Why;
+use super::{CatchUp, Done, Scope, Signal, Source, SourceError, Supervisor, Timer};
+use crate::authorizer::Feed;
+use crate::model::id::Str;
+
+impl<S: Source> Supervisor<S> {
+    pub(super) fn connect(&self) {
+        let source = std::sync::Arc::clone(&self.source);
+        self.job(async move {
+            let connecting = async {
+                let version = source.probe().await?;
+                Ok((version, source.events().await?))
+            };
+            Done::Connected(connecting.await)
+        });
+    }
+
+    pub(super) fn connected(&mut self, outcome: Result<(Str, BoxStream<'static, Signal>), SourceError>) {
+        match outcome {
+            Ok((version, stream)) => {
+                self.authorizer.set_tracker_version(&version);
+                tracing::info!(tracker = self.source.name(), %version, "the event stream is connected");
+                self.stream = Some(stream);
+                self.mute = None;
+                if self.loaded {
+                    self.stats.reconnects.add(1);
+                    self.catch_up(self.heard.1);
+                } else {
+                    self.want(Scope::All, Why::Gap);
+                    self.load();
+                }
+                self.heard = (Instant::now(), SystemTime::now());
+            }
+            Err(error) => {
+                self.complain("connecting", &error);
+                // Better a mirror that ages than none.
+                if !self.loaded && self.wanted.is_none() {
+                    self.want(Scope::All, Why::Gap);
+                    self.load();
+                }
+                let delay = self.connecting.delay();
+                self.at(delay, Timer::Connect);
+            }
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) {
+        if !matches!(signal, Signal::Lost(_)) {
+            self.heard = (Instant::now(), SystemTime::now());
+        }
+        let mut position = None;
+        match signal {
+            Signal::Changed { objects, cursor } => {
+                self.stats.events.add(1);
+                self.hint(&objects);
+                position = cursor;
+            }
+            Signal::Reload { scope, objects } => {
+                self.stats.events.add(1);
+                self.hint(&objects);
+                self.announced(scope);
+            }
+            Signal::Heartbeat => {}
+            Signal::Lost(why) => return self.lost(&why),
+        }
+        // While a load is owed, the mirror is known to differ.
+        if self.state == Feed::Live && !self.is_load_owed() {
+            self.authorizer.heard(position.as_deref());
+        }
+    }
+
+    fn lost(&mut self, why: &str) {
+        self.stream = None;
+        self.stats.lost.add(1);
+        tracing::warn!(tracker = self.source.name(), why, "the event stream is lost");
+        let delay = self.connecting.delay();
+        self.at(delay, Timer::Connect);
+    }
+
+    /// Reads in the tracker's log what happened since then.
+    pub(super) fn catch_up(&mut self, since: SystemTime) {
+        self.catching_up += 1;
+        self.ask_log(since);
+    }
+
+    pub(super) fn ask_log(&self, since: SystemTime) {
+        let source = std::sync::Arc::clone(&self.source);
+        self.job(async move { Done::CaughtUp { since, found: source.catch_up(since).await } });
+    }
+
+    pub(super) fn caught_up(&mut self, since: SystemTime, found: Result<Option<CatchUp>, SourceError>) {
+        match found {
+            Ok(Some(CatchUp { objects, reload, cursor })) => {
+                tracing::info!(objects = objects.len(), "caught up with the tracker's log; re-reading what it names");
+                self.catching_up -= 1;
+                // Not everything that a lazily read record rests on is in a log.
+                self.forget_lazy();
+                self.hint(&objects);
+                self.recovering = objects.into_iter().filter(|object| !self.is_lazy(object)).collect();
+                if let Some(scope) = reload {
+                    self.want(scope, Why::Gap);
+                    self.load();
+                }
+                if let Some(cursor) = cursor {
+                    self.authorizer.heard(Some(&cursor));
+                }
+            }
+            Ok(None) => {
+                tracing::info!("the tracker's log does not tell what was missed: loading everything");
+                self.catching_up -= 1;
+                self.forget_lazy();
+                self.want(Scope::All, Why::Gap);
+                self.load();
+            }
+            Err(error) => {
+                self.complain("catching up", &error);
+                let delay = self.connecting.delay();
+                self.at(delay, Timer::CatchUp(since));
+            }
+        }
+    }
+
+    pub(super) fn probe(&self) {
+        let source = std::sync::Arc::clone(&self.source);
+        self.job(async move { Done::Probed(source.probe().await) });
+    }
+
+    pub(super) fn probed(&mut self, outcome: Result<Str, SourceError>) {
+        self.at(self.options.probe, Timer::Probe);
+        match outcome {
+            Ok(version) => {
+                self.authorizer.set_tracker_version(&version);
+                if let Some(since) = self.mute.take() {
+                    tracing::info!(tracker = self.source.name(), "the tracker answers again");
+                    if self.stream.is_some() && self.loaded {
+                        self.catch_up(since);
+                    }
+                } else if self.stream.is_some() {
+                    // It has held for a while: the next loss is a new one.
+                    self.connecting.reset();
+                }
+            }
+            Err(error) => self.refused(&error, "asking whether the tracker answers"),
+        }
+    }
+
+    /// The tracker does not answer as it should: whatever the stream says, the mirror cannot follow.
+    pub(super) fn refused(&mut self, error: &SourceError, doing: &'static str) {
+        self.complain(doing, error);
+        self.mute.get_or_insert(self.heard.1);
+    }
+}

@@ -1,0 +1,161 @@
+//! Loads: the first, after gaps, when an event does not say what changed, and the periodic reconcile.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::{Done, LARGE_EVERY, Progress, Scope, Source, SourceError, Supervisor, Timer};
+use crate::model::change::{Batch, Snapshot};
+use crate::model::id::ObjectRef;
+
+/// A load that is to begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) scope: Scope,
+    pub(super) why: Why,
+}
+
+/// Why everything of a scope is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// To find what no event has announced.
+    Reconcile,
+    /// An event said that something changed, not what.
+    Announced,
+    /// Nothing is loaded yet, or changes were missed.
+    Gap,
+}
+
+/// A load that is under way.
+#[derive(Debug)]
+pub(super) struct Loading {
+    wanted: Wanted,
+    started: Instant,
+    /// What events named, or was re-read, since it began.
+    newer: HashSet<ObjectRef>,
+    /// More than that: what is loaded may already be old.
+    pub(super) overflowed: bool,
+}
+
+impl<S: Source> Supervisor<S> {
+    /// Whether the mirror is not whole until a load is done.
+    pub(super) fn resyncing(&self) -> bool {
+        let waiting = self.wanted.is_some_and(|wanted| wanted.why == Why::Gap);
+        waiting || self.loading.as_ref().is_some_and(|loading| loading.wanted.why == Why::Gap)
+    }
+
+    /// Whether something has changed that only a load will tell.
+    pub(super) fn is_load_owed(&self) -> bool {
+        let waiting = self.wanted.is_some_and(|wanted| wanted.why > Why::Reconcile);
+        waiting || self.loading.as_ref().is_some_and(|loading| loading.wanted.why > Why::Reconcile)
+    }
+
+    pub(super) fn want(&mut self, scope: Scope, why: Why) {
+        self.wanted = Some(match self.wanted {
+            Some(other) => Wanted { scope: scope.and(other.scope), why: why.max(other.why) },
+            None => Wanted { scope, why },
+        });
+    }
+
+    pub(super) fn announced(&mut self, scope: Scope) {
+        if self.wanted.is_none() {
+            self.at(self.settling(), Timer::Load);
+        }
+        self.want(scope, Why::Announced);
+    }
+
+    /// A source that re-reads nothing loads upon every change, so that must be quick.
+    fn settling(&self) -> Duration {
+        if self.source.capabilities().reread { self.options.settle } else { self.options.coalesce }
+    }
+
+    pub(super) fn reconcile(&mut self) {
+        self.at(self.options.reconcile, Timer::Reconcile);
+        if !self.loaded || self.loading.is_some() {
+            return;
+        }
+        self.reconciles = (self.reconciles + 1) % LARGE_EVERY;
+        self.forget_lazy();
+        // While no events come, only a full load tells how the tracker is.
+        let all = self.reconciles == 0 || self.stream.is_none();
+        self.want(if all { Scope::All } else { Scope::Core }, Why::Reconcile);
+        self.load();
+    }
+
+    /// Begins the wanted load, unless one is under way.
+    pub(super) fn load(&mut self) {
+        if self.loading.is_some() {
+            return;
+        }
+        let Some(wanted) = self.wanted.take() else { return };
+        tracing::debug!(scope = %wanted.scope, why = ?wanted.why, "loading");
+        self.loading = Some(Loading { wanted, started: Instant::now(), newer: HashSet::new(), overflowed: false });
+        let source = std::sync::Arc::clone(&self.source);
+        let progress = if wanted.why == Why::Gap { Progress::shown() } else { Progress::logged() };
+        self.job(async move { Done::Loaded(source.load(wanted.scope, &progress).await) });
+    }
+
+    /// What a load under way reads of this object may be older than what the mirror will have.
+    pub(super) fn newer_than_load(&mut self, object: &ObjectRef) {
+        let most = self.options.queue;
+        if let Some(loading) = &mut self.loading {
+            if loading.newer.len() < most {
+                loading.newer.insert(object.clone());
+            } else if !loading.newer.contains(object) {
+                loading.overflowed = true;
+            }
+        }
+    }
+
+    pub(super) fn load_ended(&mut self, outcome: Result<Snapshot, SourceError>) {
+        let Some(Loading { wanted, started, newer, overflowed }) = self.loading.take() else { return };
+        let Wanted { scope, why } = wanted;
+        match outcome {
+            Ok(mut snapshot) => {
+                self.stats.loads.add(1);
+                self.reloading.reset();
+                let (complete, records) = (snapshot.complete.clone(), snapshot.changes.len());
+                snapshot.except.clone_from(&newer);
+                let changed = self.apply(Batch::Snapshot(snapshot));
+                let covered = self.queue.covered(&complete, |object| newer.contains(object));
+                self.settled(covered, Ok(()));
+                if scope == Scope::All {
+                    self.loaded = true;
+                    // What was read is at least as new as the beginning, whatever came since.
+                    self.authorizer.known_equal(started);
+                    self.recovering.retain(|object| newer.contains(object));
+                }
+                let seconds = started.elapsed().as_secs_f32();
+                match why {
+                    Why::Reconcile if changed > 0 => {
+                        self.stats.reconcile_found.add(changed);
+                        tracing::warn!(%scope, changed, records, seconds, "reconciled: found changes that no event announced");
+                    }
+                    Why::Reconcile => tracing::info!(%scope, records, seconds, "reconciled: nothing was missed"),
+                    Why::Announced | Why::Gap => tracing::info!(%scope, changed, records, seconds, "loaded"),
+                }
+                if overflowed {
+                    self.want(Scope::All, Why::Gap);
+                }
+                match self.wanted {
+                    // An import goes on announcing: the tracker gets as much rest as work.
+                    Some(wanted) if wanted.why == Why::Announced => {
+                        self.at(started.elapsed().max(self.settling()), Timer::Load)
+                    }
+                    _ => self.load(),
+                }
+                self.flush();
+            }
+            Err(error) => {
+                self.complain("loading", &error);
+                // A reconcile comes again by itself; what is owed is tried until it is done.
+                if why > Why::Reconcile {
+                    self.want(scope, why);
+                }
+                if self.wanted.is_some() {
+                    let delay = self.reloading.delay();
+                    self.at(delay, Timer::Load);
+                }
+            }
+        }
+    }
+}

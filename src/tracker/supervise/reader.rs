@@ -1,0 +1,55 @@
+//! Lets the authorizer have objects read for a decision: through the one writer, so that order is kept.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::queue::Waiter;
+use crate::authorizer::{ReadError, Reader};
+use crate::model::id::ObjectRef;
+
+/// How many objects may wait to be taken up by the supervisor.
+const MOST: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An object that a decision waits for.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) object: ObjectRef,
+    pub(super) waiter: Waiter,
+}
+
+/// Asks the supervisor.
+#[derive(Debug)]
+pub(super) struct Asks {
+    sender: mpsc::Sender<Request>,
+}
+
+/// The two ends.
+pub(super) fn channel() -> (Asks, mpsc::Receiver<Request>) {
+    let (sender, receiver) = mpsc::channel(MOST);
+    (Asks { sender }, receiver)
+}
+
+impl Reader for Asks {
+    fn read(&self, objects: Vec<ObjectRef>) -> Pin<Box<dyn Future<Output = Result<(), ReadError>> + Send + '_>> {
+        Box::pin(async move {
+            let waits = objects.into_iter().map(|object| async move {
+                let (waiter, wait) = oneshot::channel();
+                self.sender
+                    .try_send(Request { object, waiter })
+                    .map_err(|_| "more reads are waiting than the tracker can answer".to_owned())?;
+                wait.await.map_err(|_| "the connector has stopped".to_owned())?
+            });
+            match timeout(PATIENCE, try_join_all(waits)).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(why)) => Err(ReadError(why)),
+                Err(_) => Err(ReadError(format!("the tracker took longer than {} s", PATIENCE.as_secs()))),
+            }
+        })
+    }
+}

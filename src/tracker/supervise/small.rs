@@ -1,0 +1,173 @@
+//! Single objects: hints, re-reads, first-use reads.
+
+use super::large::Why;
+use super::queue::{Hinted, Settled};
+use super::reader::Request;
+use super::{Done, Scope, Source, SourceError, Supervisor, Timer};
+use crate::directory::LAZY_RECORDS;
+use crate::model::change::{Batch, Change};
+use crate::model::id::ObjectRef;
+
+/// After so many failures in a row an object is put under quarantine, and tried on.
+const GIVE_UP: u32 = 8;
+
+impl<S: Source> Supervisor<S> {
+    /// These objects may have changed.
+    pub(super) fn hint(&mut self, objects: &[ObjectRef]) {
+        if !self.source.capabilities().reread {
+            return self.announced(Scope::All);
+        }
+        let mut marks = Vec::new();
+        for object in objects {
+            let object = self.filed(object);
+            if self.is_lazy(&object) {
+                self.drop_lazy(&object);
+                continue;
+            }
+            self.newer_than_load(&object);
+            match self.queue.hint(&object) {
+                Hinted::Mark => marks.push(object),
+                Hinted::Known => {}
+                Hinted::Overflow => self.overflow(),
+            }
+        }
+        self.authorizer.mark_pending(&marks);
+        self.flush_soon();
+    }
+
+    /// What nobody has asked for since costs nothing; what is held is read again when it is next needed.
+    fn drop_lazy(&mut self, object: &ObjectRef) {
+        if self.queue.is_running(object) {
+            // What is under way may have been answered before the change.
+            if self.queue.hint(object) == Hinted::Mark {
+                self.authorizer.mark_pending(std::slice::from_ref(object));
+            }
+        } else if !self.authorizer.loaded_lazily(std::slice::from_ref(object)).is_empty() {
+            self.held.remove(object);
+            self.stats.forgotten.add(1);
+            self.apply(Batch::Delta(vec![Change::Forget(object.clone())]));
+        }
+    }
+
+    /// Drops everything that was read on first use.
+    pub(super) fn forget_lazy(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.apply(Batch::Delta(held.into_iter().map(Change::Forget).collect()));
+        }
+    }
+
+    /// A decision waits for an object to be read.
+    pub(super) fn asked(&mut self, request: Request) {
+        let Request { object, waiter } = request;
+        self.stats.first_uses.add(1);
+        if let Err(waiter) = self.queue.wait(&self.filed(&object), waiter) {
+            let _gone = waiter.send(Err("more re-reads are waiting than can be done".into()));
+        }
+        self.flush();
+    }
+
+    fn flush_soon(&mut self) {
+        if !self.flushing {
+            self.flushing = true;
+            self.at(self.options.coalesce, Timer::Flush);
+        }
+    }
+
+    /// Begins as many re-reads as may be under way. Not before there is a mirror: the load comes first.
+    pub(super) fn flush(&mut self) {
+        while self.loaded && self.in_flight < self.options.at_once {
+            let objects = self.queue.take(self.options.objects);
+            if objects.is_empty() {
+                return;
+            }
+            objects.iter().for_each(|object| self.newer_than_load(object));
+            self.in_flight += 1;
+            let source = std::sync::Arc::clone(&self.source);
+            self.job(async move {
+                let found = source.reread(&objects).await;
+                Done::Reread { objects, found }
+            });
+        }
+    }
+
+    pub(super) fn reread_ended(&mut self, objects: &[ObjectRef], found: Result<Vec<Change>, SourceError>) {
+        self.in_flight -= 1;
+        match found {
+            Ok(changes) => {
+                self.stats.rereads.add(objects.len());
+                let changed = self.apply(Batch::Delta(changes));
+                self.stats.changed.add(changed);
+                self.rereading.reset();
+                let settled: Vec<_> = objects.iter().map(|object| (object.clone(), self.queue.done(object))).collect();
+                let lazy: Vec<_> = objects.iter().filter(|object| self.is_lazy(object)).cloned().collect();
+                self.held.extend(lazy);
+                if self.held.len() > LAZY_RECORDS {
+                    self.forget_lazy();
+                }
+                self.settled(settled, Ok(()));
+            }
+            Err(error) => self.reread_failed(objects, &error),
+        }
+        self.flush();
+    }
+
+    fn reread_failed(&mut self, objects: &[ObjectRef], error: &SourceError) {
+        self.stats.reread_failures.add(objects.len());
+        let refused = matches!(error, SourceError::Refused(_));
+        if refused {
+            self.refused(error, "re-reading");
+        } else {
+            self.complain("re-reading", error);
+        }
+        // A tracker that answers nobody says nothing about one object.
+        let counts = !refused && self.mute.is_none();
+        let mut settled = Vec::new();
+        for object in objects {
+            let mut outcome = self.queue.failed(object, counts);
+            if outcome.failures >= GIVE_UP && self.queue.unmark(object) {
+                let problem = format!("it cannot be read: {error}");
+                self.apply(Batch::Delta(vec![Change::Quarantine { object: object.clone(), problem }]));
+                outcome.clear += 1;
+                self.recovering.remove(object);
+            }
+            settled.push((object.clone(), outcome));
+        }
+        self.settled(settled, Err(error.to_string()));
+        let delay = self.rereading.delay();
+        self.at(delay, Timer::Again(objects.to_vec()));
+    }
+
+    /// Clears marks and tells those who wait. Comes after the change was applied.
+    pub(super) fn settled(&mut self, settled: Vec<(ObjectRef, Settled)>, outcome: Result<(), String>) {
+        let mut clear = Vec::new();
+        for (object, settled) in settled {
+            for waiter in settled.waiters {
+                let _gone = waiter.send(outcome.clone());
+            }
+            if outcome.is_ok() {
+                self.recovering.remove(&object);
+            }
+            clear.extend(std::iter::repeat_n(object, settled.clear));
+        }
+        if !clear.is_empty() {
+            self.authorizer.clear_pending(&clear);
+        }
+        // All that was announced up to the last signal is in the mirror now.
+        if self.queue.is_empty() && self.state == crate::authorizer::Feed::Live && !self.is_load_owed() {
+            self.authorizer.known_equal(self.heard.0);
+        }
+    }
+
+    fn overflow(&mut self) {
+        if let Some(loading) = &mut self.loading {
+            loading.overflowed = true;
+        }
+        if self.wanted.is_none_or(|wanted| wanted.why != Why::Gap) {
+            self.stats.overflows.add(1);
+            tracing::warn!(most = self.options.queue, "more changes than can be remembered: loading everything");
+            self.want(Scope::All, Why::Gap);
+            self.load();
+        }
+    }
+}
