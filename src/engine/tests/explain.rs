@@ -1,5 +1,7 @@
 //! The words that a production person gets.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::engine::{Step, StepOutcome};
 
@@ -25,7 +27,7 @@ fn told(studio: &Studio, query: &Query<'_>) -> (String, Vec<String>) {
 
 fn ask<'q>(person: &'q str, action: &'q str, value: Option<&str>) -> Query<'q> {
     let mut query = Query::new(Subject::Person(person), action, "task", "T");
-    query.value = value.map(Value::text);
+    query.value = value.map(|value| Cow::Owned(Value::text(value)));
     query
 }
 

@@ -1,5 +1,6 @@
 //! Who, which rule, on what, where: and what makes one question differ from another in the cache.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::*;
@@ -137,7 +138,7 @@ fn the_value_must_be_one_that_the_tracker_has() {
     let mut studio = Studio::new();
     let ask = |studio: &Studio, person: &str, action: &str, value: Option<Value>| {
         let mut query = Query::new(Subject::Person(person), action, "task", "T");
-        query.value = value;
+        query.value = value.map(Cow::Owned);
         studio.decision(&query).code
     };
     assert_eq!(ask(&studio, "art", "comment", None), Reason::Granted, "the status stays");
@@ -162,8 +163,8 @@ fn the_value_must_be_one_that_the_tracker_has() {
     );
 }
 
-fn properties(entries: &[(&str, Value)]) -> Option<Box<Value>> {
-    Some(Box::new(Value::Map(entries.iter().map(|(name, value)| (Str::from(*name), value.clone())).collect())))
+fn properties(entries: &[(&str, Value)]) -> Option<Cow<'static, Value>> {
+    Some(Cow::Owned(Value::Map(entries.iter().map(|(name, value)| (Str::from(*name), value.clone())).collect())))
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn every_part_of_a_question_is_in_its_key() {
         let (person, action, kind, id, field, value, project) = part;
         let mut query = Query::new(Subject::Person(person), action, kind, id);
         query.field = field;
-        query.value = value.map(Value::text);
+        query.value = value.map(|value| Cow::Owned(Value::text(value)));
         query.project = project.map(Id::from);
         let made = key(&studio, &query).unwrap_or_else(|| panic!("{part:?} has no key"));
         assert!(keys.insert(made), "{part:?} has the key of another");
@@ -282,7 +283,7 @@ fn what_a_rule_does_not_look_at_is_not_in_the_key() {
     let plain = Query::new(Subject::Person("man"), "read", "task", "T");
     let mut decorated = plain.clone();
     decorated.field = "name";
-    decorated.value = Some(Value::text("no such thing"));
+    decorated.value = Some(Cow::Owned(Value::text("no such thing")));
     decorated.project = Some(Id::from("anywhere"));
     decorated.context = properties(&[("ip", Value::text("::1"))]);
     assert_eq!(key(&studio, &plain), key(&studio, &decorated));
@@ -291,7 +292,7 @@ fn what_a_rule_does_not_look_at_is_not_in_the_key() {
     described.properties = properties(&[]);
     assert_eq!(key(&studio, &described), None, "what the caller tells alone is not cached");
     let mut odd = Query::new(Subject::Person("man"), "comment", "task", "T");
-    odd.value = Some(Value::Bool(true));
+    odd.value = Some(Cow::Owned(Value::Bool(true)));
     assert_eq!(key(&studio, &odd), None);
 }
 
@@ -317,7 +318,7 @@ fn a_decision_names_its_rule() {
     let (rule, _) = said("art", "publish");
     assert_eq!(rule, "kitsu/task.publish#1", "one word of the rule stands for all the ways");
     let mut query = Query::new(Subject::Person("art"), "comment", "task", "T");
-    query.value = Some(Value::text("done"));
+    query.value = Some(Cow::Owned(Value::text("done")));
     let said = studio.policy.said(studio.decision(&query));
     assert_eq!(
         (said.rule.as_str(), said.text.as_str()),
