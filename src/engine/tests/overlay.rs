@@ -154,14 +154,6 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("extends: kitsu\nterms: {mentioned: [team]}", "studio.yaml:2:9: `mentioned` is both an atom and a term"),
     (
-        "extends: kitsu\natoms: {assigned: {says: leads, when: subject in resource.assignees}}",
-        "studio.yaml:1:10: under this overlay policy/kitsu.yaml:324:57 does not compile: `assigned` cannot be used here: `resource.assignees`: kind `comment` has no field `assignees`; known here: for_client, object_id, person_id, task_status_id\nstudio.yaml:1:10: under this overlay policy/kitsu.yaml:326:23 does not compile: `assigned` cannot be used here: `resource.assignees`: kind `comment` has no field `assignees`; known here: for_client, object_id, person_id, task_status_id\nstudio.yaml:1:10: under this overlay policy/kitsu.yaml:331:19 does not compile: `assigned` cannot be used here: `resource.assignees`: kind `comment` has no field `assignees`; known here: for_client, object_id, person_id, task_status_id",
-    ),
-    (
-        "extends: kitsu\npaths: {task: {task: resource}}",
-        "studio.yaml:1:10: under this overlay policy/kitsu.yaml:116:11 does not compile: path `task` says nothing for kind `comment`\nstudio.yaml:1:10: under this overlay policy/kitsu.yaml:134:48 does not compile: path `task` says nothing for kind `comment`\nstudio.yaml:1:10: under this overlay policy/kitsu.yaml:144:18 does not compile: path `task` says nothing for kind `comment`\nstudio.yaml:1:10: under this overlay policy/kitsu.yaml:144:53 does not compile: path `task` says nothing for kind `comment`",
-    ),
-    (
         "extends: kitsu\nrules: {'asset, shot, edit.read': [acess]}",
         "studio.yaml:2:36: there is no atom or term `acess`; did you mean `access`?",
     ),
@@ -174,6 +166,26 @@ fn every_mistake_is_told_with_its_place() {
     for (text, expected) in MISTAKES {
         assert_eq!(problems(text), *expected, "\n{text}");
     }
+}
+
+#[test]
+fn what_breaks_the_packs_own_rules_is_told_of_the_overlay() {
+    let told = |text: &str| {
+        let problems = problems(&format!("extends: kitsu\n{text}"));
+        let first = problems.lines().next().expect("has a line");
+        let (before, after) = first.split_once(" policy/kitsu.yaml:").expect("names the pack's line");
+        format!("{before} ...{}", after.split_once(' ').expect("goes on").1)
+    };
+    assert_eq!(
+        told("atoms: {assigned: {says: is on it, when: subject in resource.assignees}}"),
+        "studio.yaml:1:10: under this overlay ...does not compile: `assigned` cannot be used here: \
+         `resource.assignees`: kind `comment` has no field `assignees`; \
+         known here: for_client, object_id, person_id, task_status_id"
+    );
+    assert_eq!(
+        told("paths: {task: {task: resource}}"),
+        "studio.yaml:1:10: under this overlay ...does not compile: path `task` says nothing for kind `comment`"
+    );
 }
 
 #[test]
