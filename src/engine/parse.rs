@@ -66,8 +66,8 @@ pub(super) struct AtomSource {
     pub(super) name: Named<Str>,
     pub(super) when: ConditionSource,
     pub(super) says: Str,
-    pub(super) no: Option<Str>,
-    pub(super) grant: Option<Str>,
+    pub(super) no: Option<Named<Str>>,
+    pub(super) grant: Option<Named<Str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -214,9 +214,8 @@ fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSo
 fn atom(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<AtomSource> {
     let mut map = node.map(problems)?;
     let when = map.need("when", problems).and_then(|node| condition(node, problems));
-    let mut sentence =
-        |part, problems: &mut Problems| map.take(part).and_then(|node| node.text(problems)).map(Str::from);
-    let says = sentence("says", problems);
+    let mut sentence = |part, problems: &mut Problems| map.take(part).map(|node| self::name(node, problems));
+    let says = sentence("says", problems).map(|says| says.what);
     let no = sentence("no", problems);
     let grant = sentence("grant", problems);
     if says.is_none() {
