@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stagedoor::tracker::kitsu::TokenSource;
 
-pub(super) struct Zou {
+pub(crate) struct Zou {
     pub(super) api: String,
     pub(super) events: String,
     token: String,
