@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -58,6 +58,7 @@ pub enum Listener {
 pub struct Incoming<L> {
     listener: Option<L>,
     drain: BoxFuture<'static, ()>,
+    draining: bool,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -66,6 +67,8 @@ pub trait Accept {
     type Io;
     /// The next connection.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
+    /// Lets no more connections come, where that can be done before the listener is closed. What came is still accepted.
+    fn stop(&mut self) {}
 }
 
 // === impl Address ===
@@ -165,7 +168,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 impl<L> Incoming<L> {
     /// What comes in at `listener`.
     pub fn new(listener: L, drain: &Drain) -> Self {
-        Self { listener: Some(listener), drain: drain.wait().boxed(), pause: None }
+        Self { listener: Some(listener), drain: drain.wait().boxed(), draining: false, pause: None }
     }
 }
 
@@ -174,32 +177,30 @@ impl<L: Accept + Unpin> Stream for Incoming<L> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let Some(listener) = &this.listener else { return Poll::Ready(None) };
-        if let Some(pause) = &mut this.pause {
-            if pause.as_mut().poll(cx).is_pending() && this.drain.poll_unpin(cx).is_pending() {
-                return Poll::Pending;
-            }
-            this.pause = None;
+        let Some(listener) = &mut this.listener else { return Poll::Ready(None) };
+        if !this.draining && this.drain.poll_unpin(cx).is_ready() {
+            this.draining = true;
+            listener.stop();
         }
         loop {
+            if let Some(pause) = &mut this.pause
+                && !this.draining
+            {
+                ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
             match listener.poll_accept(cx) {
                 Poll::Ready(Ok(io)) => return Poll::Ready(Some(Ok(io))),
                 Poll::Ready(Err(error)) if is_the_peers(&error) => {}
-                Poll::Ready(Err(error)) => {
+                Poll::Ready(Err(error)) if !this.draining => {
                     tracing::warn!(%error, "cannot accept a connection");
-                    let mut pause = Box::pin(tokio::time::sleep(PAUSE));
-                    if pause.as_mut().poll(cx).is_pending() && this.drain.poll_unpin(cx).is_pending() {
-                        this.pause = Some(pause);
-                        return Poll::Pending;
-                    }
+                    this.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
+                }
+                Poll::Pending if !this.draining => return Poll::Pending,
+                Poll::Ready(Err(_)) | Poll::Pending => {
                     this.listener = None;
                     return Poll::Ready(None);
                 }
-                Poll::Pending if this.drain.poll_unpin(cx).is_ready() => {
-                    this.listener = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -221,7 +222,7 @@ impl Accept for TcpListener {
     type Io = Connection<TcpStream>;
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
-        let accepted = std::task::ready!(Self::poll_accept(self, cx));
+        let accepted = ready!(Self::poll_accept(self, cx));
         // Answers are small and must not wait for more to send.
         Poll::Ready(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| Connection::new(stream))))
     }
@@ -232,5 +233,9 @@ impl Accept for (UnixListener, SocketFile) {
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
         self.0.poll_accept(cx).map_ok(|(stream, _)| Connection::new(stream))
+    }
+
+    fn stop(&mut self) {
+        self.1.remove();
     }
 }
