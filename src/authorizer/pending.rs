@@ -48,14 +48,13 @@ impl Pending {
         self.count.store(marks.len(), Ordering::Release);
     }
 
-    /// Whether a decision that rests on these inputs, or asks for this object, may be out of date.
-    pub(super) fn concerns(&self, deps: &[Dep], asked: (KindNo, &Id), view: View<'_>) -> bool {
+    /// Whether a decision that rests on these inputs, or asks for these objects, may be out of date.
+    pub(super) fn concerns(&self, deps: &[Dep], asked: &[(KindNo, Id)], view: View<'_>) -> bool {
         if self.is_empty() {
             return false;
         }
         let marks = self.marks.read();
-        let asked = (view.schema().table_of(asked.0), asked.1.clone());
-        marks.contains_key(&asked)
+        asked.iter().any(|(kind, id)| marks.contains_key(&(view.schema().table_of(*kind), id.clone())))
             || marks
                 .keys()
                 .filter_map(|(table, id)| view.find(*table, id))

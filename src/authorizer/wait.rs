@@ -9,8 +9,8 @@ use crate::engine::policy::Policy;
 use crate::engine::{Explained, Resolved, Said, decide, explain, resolve};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
-use crate::model::id::ObjectRef;
-use crate::model::query::Query;
+use crate::model::id::{Id, ObjectRef};
+use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
 
 /// How often records may turn out to be missing before the question counts as undecidable.
@@ -148,7 +148,7 @@ impl Authorizer {
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
         let pending =
-            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, asked(policy, query), view);
+            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &asked(policy, query), view);
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
                 Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
@@ -258,6 +258,12 @@ impl Authorizer {
     }
 }
 
-fn asked<'q>(policy: &Policy, query: &'q Query<'_>) -> (KindNo, &'q crate::model::id::Id) {
-    (policy.kind_no(query.kind).unwrap_or(KindNo::MAX), &query.id)
+/// The objects that a question names: they may be new, and their records on the way.
+fn asked(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
+    let mut asked = Vec::new();
+    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
+        asked.push((policy.schema.subject.kind, Id::from(id)));
+    }
+    asked.extend(policy.kind_no(query.kind).map(|kind| (kind, query.id.clone())));
+    asked
 }

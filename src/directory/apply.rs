@@ -95,6 +95,9 @@ impl Writer<'_> {
             return;
         }
         let key = self.tables.intern(table, &object.id);
+        if state == State::Gone && table == self.schema.subject.project {
+            self.set_members(key, &[]);
+        }
         self.replace(key, table, def, state);
     }
 
@@ -118,9 +121,6 @@ impl Writer<'_> {
         self.reindex(key, table, def, &old);
         if def.lazy && old == State::Unknown {
             self.tables.lazy.push_back(key);
-        }
-        if table == self.schema.subject.project && !matches!(self.tables.state(key), State::Record(_)) {
-            self.set_members(key, &[]);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Directory;
 use super::tables::{Cell, Row, State};
@@ -19,6 +19,7 @@ impl Directory {
     /// The changes that make the mirror equal to the snapshot, objects of `except` left alone.
     pub fn difference(&self, snapshot: Snapshot) -> Vec<Change> {
         let Snapshot { complete, teams, changes, except } = snapshot;
+        let except = self.tabled(&except);
         let mut removals = self.removals(&complete, teams, &changes, &except);
         let mut differences: Vec<_> =
             changes.into_iter().filter(|change| !self.excepted(change, &except) && self.differs(change)).collect();
@@ -26,24 +27,23 @@ impl Directory {
         differences
     }
 
-    fn excepted(&self, change: &Change, except: &HashSet<ObjectRef>) -> bool {
-        let (kind, id) = match change {
-            Change::Upsert(record) => (&record.kind, &record.id),
-            Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
-                (&object.kind, &object.id)
-            }
-            Change::Team { project, .. } => (&Str::from(self.schema.kind_name(self.schema.subject.project)), project),
-        };
-        self.is_excepted(kind, id, except)
+    /// Objects under the tables that their ids are filed in: a shot may be named as an entity, and the other way round.
+    fn tabled<'s>(&self, objects: &'s HashSet<ObjectRef>) -> FxHashSet<(KindNo, &'s Id)> {
+        let known =
+            |object: &'s ObjectRef| Some((self.schema.table_of(self.schema.kind_no(&object.kind)?), &object.id));
+        objects.iter().filter_map(known).collect()
     }
 
-    fn is_excepted(&self, kind: &Str, id: &Id, except: &HashSet<ObjectRef>) -> bool {
-        if except.is_empty() {
-            return false;
-        }
-        let table = self.schema.kind_no(kind).map_or("", |no| self.schema.kind_name(self.schema.table_of(no)));
-        let named = |kind: &str| except.contains(&ObjectRef { kind: Str::from(kind), id: id.clone() });
-        named(kind) || named(table)
+    fn excepted(&self, change: &Change, except: &FxHashSet<(KindNo, &Id)>) -> bool {
+        let (kind, id) = match change {
+            _ if except.is_empty() => return false,
+            Change::Upsert(record) => (self.schema.kind_no(&record.kind), &record.id),
+            Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
+                (self.schema.kind_no(&object.kind), &object.id)
+            }
+            Change::Team { project, .. } => (Some(self.schema.subject.project), project),
+        };
+        kind.is_some_and(|kind| except.contains(&(self.schema.table_of(kind), id)))
     }
 
     fn differs(&self, change: &Change) -> bool {
@@ -116,7 +116,13 @@ impl Directory {
     }
 
     /// Objects of complete kinds that the snapshot does not list, and teams that it leaves out.
-    fn removals(&self, complete: &[Str], teams: bool, changes: &[Change], except: &HashSet<ObjectRef>) -> Vec<Change> {
+    fn removals(
+        &self,
+        complete: &[Str],
+        teams: bool,
+        changes: &[Change],
+        except: &FxHashSet<(KindNo, &Id)>,
+    ) -> Vec<Change> {
         let tables: Vec<_> =
             complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
         let mut listed: FxHashMap<KindNo, HashSet<&Id>> = FxHashMap::default();
@@ -141,20 +147,18 @@ impl Directory {
             if !known
                 || !tables.contains(&node.table)
                 || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
+                || except.contains(&(node.table, &node.id))
             {
                 continue;
             }
-            let object = ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() };
-            if !self.is_excepted(&object.kind, &object.id, except) {
-                removals.push(Change::Remove(object));
-            }
+            let kind = Str::from(self.schema.kind_name(node.table));
+            removals.push(Change::Remove(ObjectRef { kind, id: node.id.clone() }));
         }
         if teams {
             for project in self.tables.rosters.keys().filter_map(|key| self.tables.node(*key)) {
-                let kind = Str::from(self.schema.kind_name(project.table));
                 if project.table == self.schema.table_of(self.schema.subject.project)
                     && !with_team.contains(&project.id)
-                    && !self.is_excepted(&kind, &project.id, except)
+                    && !except.contains(&(project.table, &project.id))
                 {
                     removals.push(Change::Team { project: project.id.clone(), members: Vec::new() });
                 }

@@ -9,7 +9,7 @@ use super::parse::{AtomSource, PathSource, RuleSource, Source, TermSource};
 use super::policy::Policy;
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
-use crate::yaml::{Problems, suggestion};
+use crate::yaml::{Place, Problem, Problems, suggestion};
 
 /// What a path or a condition is compiled against.
 #[derive(Clone, Copy)]
@@ -47,6 +47,8 @@ pub(super) struct Names<'a> {
     pub(super) roles: &'a [(Str, Str)],
     pub(super) paths: Vec<&'a PathSource>,
     pub(super) atoms: Vec<&'a AtomSource>,
+    /// How many of the atoms are the overlay's.
+    pub(super) own_atoms: usize,
     pub(super) terms: Vec<&'a TermSource>,
 }
 
@@ -75,6 +77,7 @@ pub(super) fn policy(
         roles: &roles,
         paths: over.paths.iter().chain(&base.paths).collect(),
         atoms: over.atoms.iter().chain(&base.atoms).collect(),
+        own_atoms: over.atoms.len(),
         terms: over.terms.iter().chain(&base.terms).collect(),
     };
     let mut compiled = rules::Rules::new(&names);
@@ -87,6 +90,13 @@ pub(super) fn policy(
     check_names(over, &names, &mut over_problems);
     check_names(&base, &names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
+    if !over_file.is_empty() && over_problems.is_empty() {
+        // The pack alone compiles: it is the overlay's names that its rules stumble over.
+        for Problem { place: Place { line, column }, message } in problems.sorted() {
+            let broken = format!("under this overlay {base_file}:{line}:{column} does not compile: {message}");
+            over_problems.add(over.pack.place, broken);
+        }
+    }
     over_problems.into_result(())?;
     problems.into_result(())?;
     let kinds = (0..).zip(&schema.kinds).map(|(no, kind)| (kind.name.clone(), no)).collect();
@@ -112,9 +122,9 @@ fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
         if reserved(&name.what) {
             problems.add(name.place, format!("`{}` has a meaning of its own and cannot be defined", name.what));
         }
-        let atoms = source.atoms.iter().filter(|atom| atom.name.what == name.what).count();
-        let terms = source.terms.iter().filter(|term| term.name.what == name.what).count();
-        if atoms + terms > 1 {
+        // A term goes before an atom of the same name, the pack's too: that atom would never be looked at.
+        let atom = names.atoms.iter().any(|atom| atom.name.what == name.what);
+        if atom && names.terms.iter().any(|term| term.name.what == name.what) {
             problems.add(name.place, format!("`{}` is both an atom and a term", name.what));
         }
     }

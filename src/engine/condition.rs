@@ -67,13 +67,14 @@ pub(super) fn compile(source: &ConditionSource, scope: &Scope<'_>, problems: &mu
 }
 
 fn leaf(text: &Named<String>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Condition> {
-    const WORDS: [(&str, Relation, bool); 7] = [
+    const WORDS: [(&str, Relation, bool); 8] = [
         (" is not empty", Relation::Empty, true),
         (" is empty", Relation::Empty, false),
         (" is not ", Relation::Shares, true),
         (" is ", Relation::Shares, false),
         (" not in ", Relation::Shares, true),
         (" in ", Relation::Shares, false),
+        (" not within ", Relation::Within, true),
         (" within ", Relation::Within, false),
     ];
     for (word, relation, negated) in WORDS {

@@ -47,27 +47,20 @@ pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Ex
         let name = policy.rule_name(RuleRef { rule: case.rule, alternative: source });
         steps.push(alternative(name, text, &ways, policy, rule, &mut facts, &mut walk));
     }
-    let mut restricted = false;
+    let held = steps.iter().any(|step| step.outcome == StepOutcome::Held);
     for (at, restriction) in (1_u16..).zip(&rule.all) {
         let ways: Vec<_> = restriction.any.iter().collect();
         let name = format!("{}!{at}", policy.rule_name(RuleRef { rule: case.rule, alternative: 0 }));
-        let step = alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk);
-        restricted |= step.outcome != StepOutcome::Held;
-        steps.push(step);
+        steps.push(alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk));
     }
-    let would_allow =
-        if outcome.decision.allowed() || restricted && steps.iter().any(|step| step.outcome == StepOutcome::Held) {
-            nearest(
-                rule.all.iter().flat_map(|restriction| &restriction.any),
-                !outcome.decision.allowed(),
-                policy,
-                rule,
-                &mut facts,
-                &mut walk,
-            )
-        } else {
-            nearest(rule.any.iter(), true, policy, rule, &mut facts, &mut walk)
-        };
+    let would_allow = match (outcome.decision.allowed(), held) {
+        (true, _) => Vec::new(),
+        (false, true) => {
+            let ways = rule.all.iter().flat_map(|restriction| &restriction.any);
+            nearest(ways, policy, rule, &mut facts, &mut walk)
+        }
+        (false, false) => nearest(rule.any.iter(), policy, rule, &mut facts, &mut walk),
+    };
     let mut outcome = outcome;
     outcome.missing.extend(walk.missing);
     Explained { outcome, steps, would_allow }
@@ -83,28 +76,38 @@ fn alternative<'v>(
     walk: &mut Walk<'v>,
 ) -> Step {
     let mut outcome = Truth::No;
-    let mut atoms = 0_u64;
+    let (mut wanted, mut unwanted) = (0_u64, 0_u64);
     for way in ways {
         match facts.conjunction(way, rule, walk) {
             Truth::Yes => outcome = Truth::Yes,
             Truth::Unknown if outcome == Truth::No => outcome = Truth::Unknown,
             _ => {}
         }
-        atoms |= way.must | way.must_not;
+        wanted |= way.must;
+        unwanted |= way.must_not;
     }
     let mut steps = Vec::new();
     for (at, atom) in (0_u32..).zip(&rule.atoms) {
-        if atoms & 1_u64.checked_shl(at).unwrap_or_default() == 0 {
-            continue;
+        let bit = 1_u64.checked_shl(at).unwrap_or_default();
+        if wanted & bit != 0 {
+            let truth = facts.fact(at, rule, walk);
+            let text = match (truth, &atom.no) {
+                (Truth::Yes, _) => atom.says.to_string(),
+                (Truth::No, Some(no)) => no.fill(policy, walk),
+                (Truth::No, None) => format!("not {}", atom.says),
+                (Truth::Unknown, _) => format!("not known: {}", atom.says),
+            };
+            steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
         }
-        let truth = facts.fact(at, rule, walk);
-        let text = match (truth, &atom.no) {
-            (Truth::Yes, _) => atom.says.to_string(),
-            (Truth::No, Some(no)) => no.fill(policy, walk),
-            (Truth::No, None) => format!("not {}", atom.says),
-            (Truth::Unknown, _) => format!("not known: {}", atom.says),
-        };
-        steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
+        if unwanted & bit != 0 {
+            let truth = !facts.fact(at, rule, walk);
+            let text = match truth {
+                Truth::Yes => format!("not {}", atom.says),
+                Truth::No => atom.says.to_string(),
+                Truth::Unknown => format!("not known: {}", atom.says),
+            };
+            steps.push(Step { rule: format!("!{}", atom.name), text, outcome: truth.into(), steps: Vec::new() });
+        }
     }
     Step { rule: name, text: text.to_owned(), outcome: outcome.into(), steps }
 }
@@ -112,15 +115,11 @@ fn alternative<'v>(
 /// Of the ways that could hold, those that need the fewest grants; at most five.
 fn nearest<'v>(
     ways: impl Iterator<Item = &'v Conjunction>,
-    wanted: bool,
     policy: &Policy,
     rule: &'v Rule,
     facts: &mut Facts,
     walk: &mut Walk<'v>,
 ) -> Vec<String> {
-    if !wanted {
-        return Vec::new();
-    }
     let mut found: Vec<(usize, String)> = Vec::new();
     for way in ways {
         if let Some(grants) = grants(way, policy, rule, facts, walk).filter(|grants| !grants.is_empty()) {
@@ -148,7 +147,7 @@ fn grants<'v>(
         let bit = 1_u64.checked_shl(at).unwrap_or_default();
         let truth = facts.fact(at, rule, walk);
         if way.must & bit != 0 && truth != Truth::Yes {
-            grants.push(atom.grant.as_ref()?.fill(policy, walk));
+            grants.push(atom.grant.as_ref()?.fill_all(policy, walk)?);
         }
         if way.must_not & bit != 0 && truth != Truth::No {
             return None;

@@ -149,7 +149,7 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Targ
     let key = view.find(kind, &query.id);
     let reads = key.map(Dep::Node);
     match key.map(|key| (key, view.state(key))) {
-        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key, query))),
+        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key))),
         Some((_, State::Quarantined)) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
             if query.properties.is_some() {
@@ -162,8 +162,8 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Targ
     }
 }
 
-/// The project of an object: itself, the one it names, or that of the object it hangs on.
-fn place_of(view: View<'_>, key: Key, query: &Query<'_>) -> Place {
+/// The project of an object: itself, the one it names, or that of the object it hangs on. Never what a caller says.
+fn place_of(view: View<'_>, key: Key) -> Place {
     let schema = view.schema();
     let Some(row) = view.row(key) else { return Place::Unknown };
     let table = schema.table_of(row.kind);
@@ -174,7 +174,7 @@ fn place_of(view: View<'_>, key: Key, query: &Query<'_>) -> Place {
         return Place::Project(project);
     }
     match schema.kind(table).and_then(|def| def.project_from) {
-        None => project(view, query),
+        None => Place::Site,
         Some(field) => match row.cell(field).refs().first().and_then(|on| view.row(*on)).and_then(|row| row.project) {
             Some(project) => Place::Project(project),
             None => Place::Unknown,

@@ -108,7 +108,18 @@ impl Template {
     }
 
     pub(super) fn fill<'v>(&'v self, policy: &Policy, walk: &mut Walk<'v>) -> String {
+        self.filled(policy, walk).0
+    }
+
+    /// The sentence, if there is a name for every place of it.
+    pub(super) fn fill_all<'v>(&'v self, policy: &Policy, walk: &mut Walk<'v>) -> Option<String> {
+        let (text, all) = self.filled(policy, walk);
+        all.then_some(text)
+    }
+
+    fn filled<'v>(&'v self, policy: &Policy, walk: &mut Walk<'v>) -> (String, bool) {
         let mut text = String::new();
+        let mut all = true;
         for part in &self.parts {
             match part {
                 Part::Text(part) => text.push_str(part),
@@ -117,6 +128,7 @@ impl Template {
                     let mut names: Vec<_> =
                         values.list.iter().map(|value| name(*value, policy, walk.view, *bare)).collect();
                     names.sort();
+                    all &= !names.is_empty();
                     match (names.is_empty(), values.unknown) {
                         (true, true) => text.push_str("(not known)"),
                         (true, false) => text.push_str("(none)"),
@@ -125,7 +137,7 @@ impl Template {
                 }
             }
         }
-        text
+        (text, all)
     }
 }
 

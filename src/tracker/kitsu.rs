@@ -17,6 +17,8 @@ mod log;
 mod read;
 mod socket;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,6 +127,14 @@ impl Kitsu {
             *self.version.write() = Some(version.clone());
         }
         Ok(version)
+    }
+}
+
+/// What a text frame of the event stream, whatever it is, says to re-read.
+pub fn hinted_by(frame: &str) -> Vec<ObjectRef> {
+    match socket::parse(frame) {
+        Ok(socket::Packet::Event { name, data }) => hints::hints(&name, &data).objects,
+        _ => Vec::new(),
     }
 }
 

@@ -46,10 +46,11 @@ impl Problems {
         self.list.is_empty()
     }
 
-    /// The complaints, by place.
+    /// The complaints, by place, each once.
     pub fn sorted(&self) -> Vec<&Problem> {
         let mut list: Vec<_> = self.list.iter().collect();
-        list.sort_by_key(|problem| problem.place);
+        list.sort_by(|a, b| a.place.cmp(&b.place).then_with(|| a.message.cmp(&b.message)));
+        list.dedup();
         list
     }
 

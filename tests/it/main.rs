@@ -1,16 +1,20 @@
 //! Everything from outside: one binary, one file per behaviour.
-
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that panics says what is wrong"
 )]
 
 mod app;
 mod cases;
 mod command;
+mod differential;
+mod floors;
 mod grpc;
 mod health;
 mod kitsu_events;

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Names, Scope, split_key};
 use crate::engine::condition::{self, Condition};
-use crate::engine::parse::{BodySource, Named, RuleSource};
+use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource, TermSource};
 use crate::engine::path::{self, Path, Root};
 use crate::engine::policy::{
     ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
@@ -23,6 +23,8 @@ const MAX_CONJUNCTIONS: usize = 1024;
 
 pub(super) struct Rules<'a> {
     names: &'a Names<'a>,
+    /// Whether the rules that are being added are the overlay's.
+    overlay: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) actions: Vec<FxHashMap<Str, ActionRules>>,
 }
@@ -37,11 +39,12 @@ struct Unfolded<'t> {
 impl<'a> Rules<'a> {
     pub(super) fn new(names: &'a Names<'a>) -> Self {
         let actions = names.schema.kinds.iter().map(|_| FxHashMap::default()).collect();
-        Self { names, rules: Vec::new(), actions }
+        Self { names, overlay: false, rules: Vec::new(), actions }
     }
 
     /// Adds a rule for each of its kinds and actions. The overlay's come first; the pack's then leaves those alone.
     pub(super) fn add(&mut self, source: &'a RuleSource, overlay: bool, problems: &mut Problems) {
+        self.overlay = overlay;
         let Some((kinds, actions)) = split_key(source) else {
             problems.add(source.key.place, format!("`{}`: a rule is named `kind.action`", source.key.what));
             return;
@@ -107,7 +110,7 @@ impl<'a> Rules<'a> {
             }
         };
         let mut scope = Scope { schema: names.schema, paths: &names.paths, kind, value: None, it: None };
-        let value = match &source.value {
+        let value = match &body.value {
             None => None,
             Some(value) => {
                 let Some(value_kind) = names.schema.kind_no(&value.kind.what) else {
@@ -160,7 +163,7 @@ impl<'a> Rules<'a> {
     ) -> Vec<Conjunction> {
         let mut list = Vec::new();
         for (source, text) in (1_u16..).zip(sources) {
-            for unfolded in self.unfold(&text.what, text.place, 0, problems) {
+            for unfolded in self.unfold(&text.what, text.place, 0, problems).unwrap_or_default() {
                 let mut bits = |words: &[&str], problems: &mut Problems| {
                     words
                         .iter()
@@ -181,40 +184,53 @@ impl<'a> Rules<'a> {
         list
     }
 
-    /// Replaces terms by what they stand for, until atoms are left.
-    fn unfold(&self, text: &'a str, place: Place, depth: usize, problems: &mut Problems) -> Vec<Unfolded<'a>> {
+    /// Replaces terms by what they stand for, until atoms are left. `None` at the first complaint: terms within terms
+    /// multiply, and so would complaints.
+    fn unfold(&self, text: &'a str, place: Place, depth: usize, problems: &mut Problems) -> Option<Vec<Unfolded<'a>>> {
         let mut list = vec![Unfolded::default()];
         for part in text.split('+').map(str::trim) {
             let (word, negated) = part.strip_prefix('!').map_or((part, false), |word| (word.trim(), true));
             let term = self.names.terms.iter().find(|term| term.name.what == word);
-            match term {
-                Some(_) if negated => {
-                    problems.add(place, format!("`!{word}`: a term cannot be negated, only an atom"));
-                    return Vec::new();
-                }
-                Some(_) if depth >= 16 => {
-                    problems.add(place, format!("term `{word}` leads back to itself"));
-                    return Vec::new();
-                }
-                Some(term) => {
-                    let inner: Vec<_> =
-                        term.any.iter().flat_map(|text| self.unfold(&text.what, place, depth + 1, problems)).collect();
-                    list = list.iter().flat_map(|left| inner.iter().map(|right| left.and(right))).collect();
-                }
-                None if !self.names.knows(word) => {
-                    problems.add(place, self.names.unknown(word));
-                    return Vec::new();
-                }
+            let problem = match term {
+                Some(_) if negated => format!("`!{word}`: a term cannot be negated, only an atom"),
+                Some(_) if depth >= 16 => format!("term `{word}` leads back to itself, or too deep"),
+                Some(term) => match self.joined(&list, term, place, depth, problems)? {
+                    Some(joined) => {
+                        list = joined;
+                        continue;
+                    }
+                    None => format!("`{text}` unfolds to more than {MAX_CONJUNCTIONS} conjunctions"),
+                },
+                None if !self.names.knows(word) => self.names.unknown(word),
                 None => {
-                    list.iter_mut().for_each(|one| if negated { one.must_not.push(word) } else { one.must.push(word) })
+                    list.iter_mut().for_each(|one| if negated { one.must_not.push(word) } else { one.must.push(word) });
+                    continue;
                 }
-            }
-            if list.len() > MAX_CONJUNCTIONS {
-                problems.add(place, format!("`{text}` unfolds to more than {MAX_CONJUNCTIONS} conjunctions"));
-                return Vec::new();
-            }
+            };
+            problems.add(place, problem);
+            return None;
         }
-        list
+        Some(list)
+    }
+
+    /// What stands left of a term, joined with each of its alternatives; the inner `None` where those are too many.
+    fn joined(
+        &self,
+        list: &[Unfolded<'a>],
+        term: &'a TermSource,
+        place: Place,
+        depth: usize,
+        problems: &mut Problems,
+    ) -> Option<Option<Vec<Unfolded<'a>>>> {
+        let mut joined = Vec::new();
+        for text in &term.any {
+            let inner = self.unfold(&text.what, place, depth + 1, problems)?;
+            if joined.len() + list.len() * inner.len() > MAX_CONJUNCTIONS {
+                return Some(None);
+            }
+            joined.extend(list.iter().flat_map(|left| inner.iter().map(|right| left.and(right))));
+        }
+        Some(Some(joined))
     }
 
     /// The number of an atom within its rule; compiled when it is first named.
@@ -273,14 +289,31 @@ impl<'a> Rules<'a> {
                 grant: template(&format!("site-wide role {title}"), problems),
             });
         }
-        let source = self.names.atoms.iter().find(|atom| atom.name.what == word)?;
+        let (at, source) = self.names.atoms.iter().enumerate().find(|(_, atom)| atom.name.what == word)?;
+        let mut found = Problems::new("");
+        let atom = self.condition_atom(source, scope, &mut found);
+        // An atom of the other file is right there; it does not fit where it is used here.
+        let foreign = (at < self.names.own_atoms) != self.overlay;
+        for problem in found.sorted() {
+            match foreign {
+                true => problems.add(place, format!("`{word}` cannot be used here: {}", problem.message)),
+                false => problems.push(problem.clone()),
+            }
+        }
+        atom
+    }
+
+    fn condition_atom(&self, source: &AtomSource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Atom> {
         let test = condition::compile(&source.when, scope, problems)?;
+        let mut template = |text: &Option<Named<Str>>| {
+            text.as_ref().and_then(|text| complain(Template::compile(&text.what, scope), text.place, problems))
+        };
         Some(Atom {
-            name,
-            test: Test::Condition(test),
+            name: source.name.what.clone(),
+            no: template(&source.no),
+            grant: template(&source.grant),
             says: source.says.clone(),
-            no: source.no.as_ref().and_then(|text| template(text, problems)),
-            grant: source.grant.as_ref().and_then(|text| template(text, problems)),
+            test: Test::Condition(test),
         })
     }
 }

@@ -7,9 +7,6 @@ use super::{Done, LARGE_EVERY, Progress, Scope, Source, SourceError, Supervisor,
 use crate::model::change::{Batch, Snapshot};
 use crate::model::id::ObjectRef;
 
-/// How long an event that names no object waits for others like it.
-const SETTLE: Duration = Duration::from_secs(2);
-
 /// A load that is to begin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -68,7 +65,7 @@ impl<S: Source> Supervisor<S> {
 
     /// A source that re-reads nothing loads upon every change, so that must be quick.
     fn settling(&self) -> Duration {
-        if self.source.capabilities().reread { SETTLE } else { self.options.coalesce }
+        if self.source.capabilities().reread { self.options.settle } else { self.options.coalesce }
     }
 
     pub(super) fn reconcile(&mut self) {

@@ -169,10 +169,12 @@ impl Queue {
     pub(super) fn covered(&mut self, tables: &[Str], newer: impl Fn(&ObjectRef) -> bool) -> Vec<(ObjectRef, Settled)> {
         let mut covered = Vec::new();
         for (object, entry) in &mut self.entries {
-            if tables.contains(&object.kind) && entry.running.is_none() && !newer(object) {
-                if let Some(Want { marked, waiters }) = entry.wanted.take() {
-                    covered.push((object.clone(), Settled { clear: usize::from(marked), waiters, failures: 0 }));
-                }
+            if tables.contains(&object.kind)
+                && entry.running.is_none()
+                && !newer(object)
+                && let Some(Want { marked, waiters }) = entry.wanted.take()
+            {
+                covered.push((object.clone(), Settled { clear: usize::from(marked), waiters, failures: 0 }));
             }
         }
         self.entries.retain(|_, entry| entry.wanted.is_some() || entry.running.is_some());

@@ -20,6 +20,7 @@ impl<S: Source> Supervisor<S> {
         let mut marks = Vec::new();
         for object in objects {
             let object = self.filed(object);
+            self.audit.named(&object, self.options.queue);
             if self.is_lazy(&object) {
                 self.drop_lazy(&object);
                 continue;
@@ -163,7 +164,7 @@ impl<S: Source> Supervisor<S> {
         if let Some(loading) = &mut self.loading {
             loading.overflowed = true;
         }
-        if !self.wanted.as_ref().is_some_and(|wanted| wanted.why == Why::Gap) {
+        if self.wanted.is_none_or(|wanted| wanted.why != Why::Gap) {
             self.stats.overflows.add(1);
             tracing::warn!(most = self.options.queue, "more changes than can be remembered: loading everything");
             self.want(Scope::All, Why::Gap);

@@ -1,1 +1,307 @@
+//! The supervisor against a source that does as it is told.
 
+mod fake;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use self::fake::{Call, Running, comment, task};
+use super::Options;
+use crate::authorizer::State;
+use crate::model::id::ObjectRef;
+use crate::tracker::{CatchUp, Scope, Signal};
+
+fn options() -> Options {
+    Options {
+        reconcile: Duration::from_secs(600),
+        probe: Duration::from_secs(600),
+        settle: Duration::from_millis(20),
+        retry: (Duration::from_millis(5), Duration::from_millis(20)),
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn subscribes_first_and_loads_second() {
+    let running = Running::start(options()).await;
+    assert_eq!(running.fake.calls(), [Call::Probe, Call::Events, Call::Load(Scope::All)]);
+    assert_eq!(running.authorizer.status().tracker_version, "fake 1");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_hint_is_re_read_and_takes_effect() {
+    let running = Running::start(options()).await;
+    assert!(!running.may_comment().await);
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.fake.assign(false);
+    running.fake.changed(&[task()]);
+    running.until("unassigned", async |running| !running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn chatter_is_coalesced() {
+    let running = Running::start(options()).await;
+    running.fake.assign(true);
+    for _ in 0..10_000 {
+        running.fake.changed(&[task()]);
+    }
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.until("heard", async |running| running.stats.events.get() == 10_000).await;
+    running.idle().await;
+    let rereads = running.fake.rereads(&task());
+    assert!(rereads < 500, "{rereads} re-reads for 10,000 events about one task");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_storm_over_many_objects_is_read_in_bulk() {
+    let running = Running::start(options()).await;
+    let objects: Vec<_> = (0..10_000).map(|number| ObjectRef::new("task", &format!("t{number}"))).collect();
+    objects.chunks(7).for_each(|chunk| running.fake.changed(chunk));
+    running.until("read", async |running| running.stats.rereads.get() >= 10_000).await;
+    let calls = running.fake.calls().iter().filter(|call| matches!(call, Call::Reread(_))).count();
+    assert!(calls < 1_500, "{calls} requests");
+    assert!(running.fake.most_at_once() <= 8);
+    assert_eq!(running.stats.loads.get(), 1);
+    running.fresh().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_can_be_remembered_is_loaded() {
+    let running = Running::start(Options { queue: 50, ..options() }).await;
+    running.fake.hold_rereads(true);
+    running.fake.assign(true);
+    for number in 0..1_000 {
+        running.fake.changed(&[ObjectRef::new("task", &format!("t{number}"))]);
+    }
+    running.fake.changed(&[task()]);
+    running.until("loaded again", async |running| running.stats.loads.get() >= 2).await;
+    running.fake.hold_rereads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(running.stats.overflows.get() >= 1);
+    running.fresh().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_hint_while_its_re_read_is_under_way_causes_another() {
+    let running = Running::start(options()).await;
+    running.fake.hold_rereads(true);
+    running.fake.changed(&[task()]);
+    running.until("begun", async |running| running.fake.rereads(&task()) == 1).await;
+    // The read under way has seen the old state.
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.fake.hold_rereads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.idle().await;
+    assert_eq!(running.fake.rereads(&task()), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_changes_during_the_first_load_is_re_read_after_it() {
+    let running = Running::start_held(options());
+    running.until("loading", async |running| running.fake.calls().contains(&Call::Load(Scope::All))).await;
+    // The load has read the old state already.
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.until("heard", async |running| running.stats.events.get() == 1).await;
+    assert_eq!(running.fake.rereads(&task()), 0, "the load comes first");
+    running.fake.hold_loads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    assert_eq!(running.fake.rereads(&task()), 1);
+    running.fresh().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_reconcile_finds_and_counts_what_no_event_announced_and_leaves_what_is_newer() {
+    let running = Running::start(Options { reconcile: Duration::from_millis(40), ..options() }).await;
+    running.fake.rename("silently");
+    running.until("found", async |running| running.stats.reconcile_found.get() == 1).await;
+
+    // A full reconcile that has read the task before it was assigned must not take it back.
+    running.fake.hold_loads(true);
+    running.until("a full one", async |running| running.fake.calls().last() == Some(&Call::Load(Scope::All))).await;
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    let loads = running.stats.loads.get();
+    running.fake.hold_loads(false);
+    running.until("reconciled", async |running| running.stats.loads.get() > loads).await;
+    assert!(running.may_comment().await);
+    assert_eq!(running.stats.reconcile_found.get(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_names_nothing_causes_a_load_of_its_scope() {
+    let running = Running::start(options()).await;
+    running.fake.assign(true);
+    for _ in 0..100 {
+        running.fake.signal(Signal::Reload { scope: Scope::Large, objects: Vec::new() });
+    }
+    running.until("assigned", async |running| running.may_comment().await).await;
+    let loads: Vec<_> = running.fake.calls().into_iter().filter(|call| matches!(call, Call::Load(_))).skip(1).collect();
+    assert!((1..=3).contains(&loads.len()) && loads.iter().all(|call| *call == Call::Load(Scope::Large)), "{loads:?}");
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_read_on_first_use_is_dropped_by_its_event_and_costs_nothing_unless_held() {
+    let running = Running::start(options()).await;
+    running.fake.changed(&[comment()]);
+    running.until("heard", async |running| running.stats.events.get() == 1).await;
+    running.idle().await;
+    assert_eq!(running.fake.rereads(&comment()), 0);
+    for expected in 1..=2 {
+        assert!(running.may_delete_comment().await, "read on first use");
+        assert!(running.may_delete_comment().await, "held");
+        assert_eq!(running.fake.rereads(&comment()), expected);
+        running.fake.changed(&[comment()]);
+        running.until("dropped", async |running| running.stats.forgotten.get() == expected as u64).await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_hint_during_a_first_use_read_is_not_lost() {
+    let running = Running::start(options()).await;
+    running.fake.hold_rereads(true);
+    let asking = async { running.may_delete_comment().await };
+    let changing = async {
+        running.until("begun", async |running| running.fake.rereads(&comment()) == 1).await;
+        running.fake.comment_by_another();
+        running.fake.changed(&[comment()]);
+        running.until("heard", async |running| running.stats.events.get() == 1).await;
+        running.fake.hold_rereads(false);
+    };
+    let (_, ()) = futures_util::join!(asking, changing);
+    running.until("another's", async |running| !running.may_delete_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_lost_feed_is_caught_up_with() {
+    let running = Running::start(options()).await;
+    let before = SystemTime::now();
+    running.fake.refuse_events(true);
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    running.fake.assign(true);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!running.may_comment().await, "nobody has told");
+    let old = running.authorizer.status().as_of;
+    running.fake.log(Some(CatchUp { objects: vec![task()], ..CatchUp::default() }));
+    running.fake.refuse_events(false);
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(running.may_comment().await, "live only once all is re-read");
+    assert!(running.authorizer.status().as_of > old);
+    let since =
+        running.fake.calls().iter().find_map(|call| if let Call::CatchUp(since) = call { Some(*since) } else { None });
+    assert!(since.is_some_and(|since| since <= before + Duration::from_millis(50)), "from before the loss");
+    assert_eq!((running.stats.lost.get(), running.stats.reconnects.get(), running.stats.loads.get()), (1, 1, 1));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_gap_that_the_log_does_not_tell_is_loaded() {
+    let running = Running::start(options()).await;
+    running.fake.log(None);
+    running.fake.assign(true);
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("loaded again", async |running| running.stats.loads.get() == 2).await;
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(running.may_comment().await);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_log_names_and_the_stream_does_not_is_re_read_and_counted() {
+    let audit = Duration::from_millis(10);
+    let running = Running::start(Options { audit, audit_reach: Duration::from_millis(40), ..options() }).await;
+    let other = ObjectRef::new("task", "other");
+    running.fake.assign(true);
+    running.fake.changed(std::slice::from_ref(&other));
+    running.until("read", async |running| running.fake.rereads(&other) == 1).await;
+    running.fake.log(Some(CatchUp { objects: vec![task(), other.clone()], ..CatchUp::default() }));
+    running.until("assigned", async |running| running.may_comment().await).await;
+    assert_eq!(running.stats.missed.get(), 1, "the other was delivered");
+    running.fake.log(Some(CatchUp { reload: Some(Scope::Core), ..CatchUp::default() }));
+    running.until("loaded", async |running| running.stats.loads.get() == 2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn while_re_reads_fail_nothing_passes_for_fresh() {
+    let running = Running::start(options()).await;
+    running.fake.fail_rereads_of(Some(task()));
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.until("failing", async |running| running.stats.reread_failures.get() >= 1).await;
+    let old = running.authorizer.status().as_of;
+    running.fake.signal(Signal::Heartbeat);
+    running.until("failing on", async |running| running.stats.reread_failures.get() >= 3).await;
+    assert_eq!(running.authorizer.status().as_of, old);
+    running.fake.fail_rereads_of(None);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.fresh().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_put_aside_alone_and_comes_back() {
+    let running = Running::start(options()).await;
+    let other = ObjectRef::new("task", "other");
+    running.fake.fail_rereads_of(Some(task()));
+    running.fake.changed(&[task(), other.clone()]);
+    running.until("put aside", async |running| running.stats.quarantined.get() == 1).await;
+    assert_eq!(running.reason().await, crate::model::decision::Reason::Quarantined);
+    running.fresh().await;
+    running.fake.assign(true);
+    running.fake.fail_rereads_of(None);
+    running.until("back", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_tracker_that_refuses_us_degrades_until_it_does_not() {
+    let running = Running::start(Options { probe: Duration::from_millis(10), ..options() }).await;
+    running.fake.refuse_probes(true);
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    let old = running.authorizer.status().as_of;
+    running.fake.signal(Signal::Heartbeat);
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert_eq!(running.authorizer.status().as_of, old);
+    running.fake.refuse_probes(false);
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(running.fake.calls().iter().any(|call| matches!(call, Call::CatchUp(_))));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn without_events_there_is_a_mirror_that_ages() {
+    let running = Running::start_with(options(), |fake| fake.refuse_events(true));
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    assert!(!running.may_comment().await);
+    running.fake.refuse_events(false);
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_ends_when_told_to() {
+    let running = Running::start(options()).await;
+    running.fake.hold_rereads(true);
+    running.fake.changed(&[task()]);
+    let started = Instant::now();
+    running.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+}

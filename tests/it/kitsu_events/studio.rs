@@ -293,9 +293,14 @@ impl Studio {
         self.change(*open.choose(rng).expect("some switch"))
     }
 
-    /// All switches, each once, each asked about on its own.
+    /// Switches that can be turned together, none bearing on another's question.
     pub(super) fn one_of_each(&self) -> Vec<Change> {
-        (0..self.switches.len()).filter(|number| self.is_free(*number)).map(|number| self.change(number)).collect()
+        let apart = |number: &usize| self.switches[*number].what != "department of a task type";
+        (0..self.switches.len())
+            .filter(|number| self.is_free(*number))
+            .filter(apart)
+            .map(|number| self.change(number))
+            .collect()
     }
 
     /// Whether its question turns on nothing else now: the artist of one is assigned by another, and so on.

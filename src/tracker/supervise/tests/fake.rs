@@ -1,0 +1,372 @@
+//! A source that does as it is told, and an authorizer that follows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::authorizer::{Authorizer, Clock, State};
+use crate::engine::policy::Policy;
+use crate::model::change::{Change, Snapshot};
+use crate::model::decision::Reason;
+use crate::model::id::{Id, ObjectRef, Str};
+use crate::model::query::{Query, Subject};
+use crate::model::record::{Member, Record};
+use crate::model::value::Value;
+use crate::tracker::progress::Progress;
+use crate::tracker::supervise::{Options, Stats, Supervisor};
+use crate::tracker::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
+
+/// What the supervisor asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Call {
+    Probe,
+    Events,
+    Load(Scope),
+    Reread(Vec<ObjectRef>),
+    CatchUp(SystemTime),
+}
+
+#[derive(Clone)]
+pub(super) struct Fake {
+    told: Arc<Mutex<Told>>,
+    loads: Arc<watch::Sender<bool>>,
+    rereads: Arc<watch::Sender<bool>>,
+}
+
+struct Told {
+    rows: BTreeMap<ObjectRef, Record>,
+    calls: Vec<Call>,
+    stream: Option<mpsc::UnboundedSender<Signal>>,
+    log: Option<CatchUp>,
+    events_refused: bool,
+    probes_refused: bool,
+    failing: Option<ObjectRef>,
+    running: Vec<ObjectRef>,
+    at_once: usize,
+    most_at_once: usize,
+}
+
+pub(super) struct Running {
+    pub(super) fake: Fake,
+    pub(super) authorizer: Arc<Authorizer>,
+    pub(super) stats: Arc<Stats>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+pub(super) fn task() -> ObjectRef {
+    ObjectRef::new("task", "t")
+}
+
+pub(super) fn comment() -> ObjectRef {
+    ObjectRef::new("comment", "c")
+}
+
+fn person(id: &str, name: &str) -> Record {
+    Record::new("person", id)
+        .named(name)
+        .with("active", true)
+        .with("role", Value::text("user"))
+        .with("is_bot", false)
+        .with("departments", Value::List(Vec::new()))
+}
+
+fn task_record(assigned: bool) -> Record {
+    Record::new("task", "t")
+        .in_project("p")
+        .with("entity_id", Value::text("e"))
+        .with("task_type_id", Value::text("tt"))
+        .with("task_status_id", Value::text("ts"))
+        .with("assignees", Value::texts(assigned.then_some("a")))
+}
+
+fn comment_record(author: &str) -> Record {
+    Record::new("comment", "c")
+        .with("object_id", Value::text("t"))
+        .with("person_id", Value::text(author))
+        .with("for_client", false)
+        .with("task_status_id", Value::text("ts"))
+}
+
+// === impl Fake ===
+
+impl Fake {
+    fn new() -> Self {
+        let records = [
+            person("a", "Ada"),
+            person("b", "Bo"),
+            Record::new("project", "p").named("P").with("project_status_id", Value::text("open")),
+            Record::new("project_status", "open").named("Open").with("name", Value::text("Open")),
+            Record::new("task_type", "tt").named("Animation"),
+            Record::new("task_status", "ts")
+                .named("Todo")
+                .with("is_artist_allowed", true)
+                .with("is_client_allowed", true),
+            Record::new("asset", "e").in_project("p").named("Lamp").with("created_by", Value::Null),
+            task_record(false),
+            comment_record("a"),
+        ];
+        let told = Told {
+            rows: records.into_iter().map(|record| (filed(&record), record)).collect(),
+            calls: Vec::new(),
+            stream: None,
+            log: Some(CatchUp::default()),
+            events_refused: false,
+            probes_refused: false,
+            failing: None,
+            running: Vec::new(),
+            at_once: 0,
+            most_at_once: 0,
+        };
+        let held = || Arc::new(watch::channel(false).0);
+        Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held() }
+    }
+
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.told.lock().calls.clone()
+    }
+
+    pub(super) fn rereads(&self, object: &ObjectRef) -> usize {
+        let calls = self.calls();
+        calls.iter().filter(|call| matches!(call, Call::Reread(objects) if objects.contains(object))).count()
+    }
+
+    pub(super) fn most_at_once(&self) -> usize {
+        self.told.lock().most_at_once
+    }
+
+    pub(super) fn assign(&self, assigned: bool) {
+        self.set(task_record(assigned));
+    }
+
+    pub(super) fn rename(&self, name: &str) {
+        self.set(person("b", name));
+    }
+
+    pub(super) fn comment_by_another(&self) {
+        self.set(comment_record("b"));
+    }
+
+    fn set(&self, record: Record) {
+        self.told.lock().rows.insert(filed(&record), record);
+    }
+
+    pub(super) fn changed(&self, objects: &[ObjectRef]) {
+        self.signal(Signal::Changed { objects: objects.to_vec(), cursor: None });
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        let stream = self.told.lock().stream.clone();
+        let _lost = stream.expect("connected").send(signal);
+    }
+
+    pub(super) fn log(&self, log: Option<CatchUp>) {
+        self.told.lock().log = log;
+    }
+
+    pub(super) fn refuse_events(&self, refused: bool) {
+        self.told.lock().events_refused = refused;
+    }
+
+    pub(super) fn refuse_probes(&self, refused: bool) {
+        self.told.lock().probes_refused = refused;
+    }
+
+    pub(super) fn fail_rereads_of(&self, object: Option<ObjectRef>) {
+        self.told.lock().failing = object;
+    }
+
+    pub(super) fn hold_rereads(&self, hold: bool) {
+        self.rereads.send_replace(hold);
+    }
+
+    /// Those of tasks and entities.
+    pub(super) fn hold_loads(&self, hold: bool) {
+        self.loads.send_replace(hold);
+    }
+}
+
+fn filed(record: &Record) -> ObjectRef {
+    let kind = if record.kind == "asset" { "entity" } else { record.kind.as_str() };
+    ObjectRef { kind: Str::from(kind), id: record.id.clone() }
+}
+
+async fn released(held: &watch::Sender<bool>) {
+    let mut held = held.subscribe();
+    let _closed = held.wait_for(|held| !held).await;
+}
+
+impl Source for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { reread: true, reconcile: true, lazy: &["comment"] }
+    }
+
+    fn table(&self, kind: &str) -> Str {
+        Str::from(if kind == "asset" { "entity" } else { kind })
+    }
+
+    async fn probe(&self) -> Result<Str, SourceError> {
+        let mut told = self.told.lock();
+        told.calls.push(Call::Probe);
+        if told.probes_refused { Err(SourceError::Refused("who are you?".into())) } else { Ok(Str::from("fake 1")) }
+    }
+
+    async fn events(&self) -> Result<BoxStream<'static, Signal>, SourceError> {
+        let mut told = self.told.lock();
+        told.calls.push(Call::Events);
+        if told.events_refused {
+            return Err(SourceError::Unavailable("no stream".into()));
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        told.stream = Some(sender);
+        Ok(UnboundedReceiverStream::new(receiver).boxed())
+    }
+
+    /// What is handed over was read at the beginning.
+    async fn load(&self, scope: Scope, _: &Progress) -> Result<Snapshot, SourceError> {
+        let mut snapshot = Snapshot::default();
+        {
+            let mut told = self.told.lock();
+            told.calls.push(Call::Load(scope));
+            let large = |kind: &str| matches!(kind, "task" | "entity");
+            for (object, record) in &told.rows {
+                if object.kind != "comment" && (if large(&object.kind) { scope.large() } else { scope.core() }) {
+                    snapshot.complete.push(object.kind.clone());
+                    snapshot.changes.push(Change::Upsert(record.clone()));
+                }
+            }
+        }
+        snapshot.complete.dedup();
+        if scope.core() {
+            snapshot.teams = true;
+            let members = ["a", "b"].map(|person| Member { person: Id::from(person), role: None }).to_vec();
+            snapshot.changes.push(Change::Team { project: Id::from("p"), members });
+        }
+        if scope.large() {
+            released(&self.loads).await;
+        }
+        Ok(snapshot)
+    }
+
+    /// What is handed over was read at the beginning.
+    async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
+        let (changes, fails) = {
+            let mut told = self.told.lock();
+            told.calls.push(Call::Reread(objects.to_vec()));
+            for object in objects {
+                assert!(!told.running.contains(object), "{object} is read twice at once");
+                told.running.push(object.clone());
+            }
+            told.at_once += 1;
+            told.most_at_once = told.most_at_once.max(told.at_once);
+            let now = |object: &ObjectRef| match told.rows.get(object) {
+                Some(record) => Change::Upsert(record.clone()),
+                None => Change::Remove(object.clone()),
+            };
+            let fails = told.failing.as_ref().is_some_and(|failing| objects.contains(failing));
+            (objects.iter().map(now).collect(), fails)
+        };
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        released(&self.rereads).await;
+        let mut told = self.told.lock();
+        told.at_once -= 1;
+        told.running.retain(|object| !objects.contains(object));
+        if fails { Err(SourceError::Unavailable("500".into())) } else { Ok(changes) }
+    }
+
+    async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
+        let mut told = self.told.lock();
+        told.calls.push(Call::CatchUp(since));
+        Ok(told.log.clone())
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(super) async fn start(options: Options) -> Self {
+        let running = Self::start_with(options, |_| {});
+        running.until("live", async |running| running.authorizer.state() == State::Live).await;
+        running
+    }
+
+    /// Started, the first load not let go.
+    pub(super) fn start_held(options: Options) -> Self {
+        Self::start_with(options, |fake| fake.hold_loads(true))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
+    pub(super) fn start_with(options: Options, prepare: impl FnOnce(&Fake)) -> Self {
+        let policy = Policy::load("kitsu", None).expect("the built-in pack compiles");
+        let authorizer = Authorizer::new(policy, crate::authorizer::Options::default(), Clock::system());
+        let fake = Fake::new();
+        prepare(&fake);
+        let supervisor = Supervisor::new(fake.clone(), Arc::clone(&authorizer), options);
+        let (stats, shutdown) = (supervisor.stats(), CancellationToken::new());
+        let task = tokio::spawn(supervisor.run(shutdown.clone()));
+        Self { fake, authorizer, stats, shutdown, task }
+    }
+
+    /// Waits until it is so.
+    pub(super) async fn until(&self, what: &str, so: impl AsyncFn(&Self) -> bool) {
+        let started = Instant::now();
+        while !so(self).await {
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "not {what}: {:?} {:?}",
+                self.stats,
+                self.fake.calls()
+            );
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until nothing more is asked of the source.
+    pub(super) async fn idle(&self) {
+        let mut calls = 0;
+        while calls != self.fake.calls().len() {
+            calls = self.fake.calls().len();
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// A heartbeat makes it as fresh as can be: nothing is left pending.
+    pub(super) async fn fresh(&self) {
+        let now = SystemTime::now();
+        self.until("fresh", async |running| {
+            running.fake.signal(Signal::Heartbeat);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            running.authorizer.status().as_of >= now
+        })
+        .await;
+    }
+
+    pub(super) async fn may_comment(&self) -> bool {
+        self.authorizer.check(&Query::new(Subject::Person("a"), "comment", "task", "t")).await.decision.allowed()
+    }
+
+    pub(super) async fn may_delete_comment(&self) -> bool {
+        self.authorizer.check(&Query::new(Subject::Person("a"), "delete", "comment", "c")).await.decision.allowed()
+    }
+
+    pub(super) async fn reason(&self) -> Reason {
+        self.authorizer.check(&Query::new(Subject::Person("a"), "comment", "task", "t")).await.decision.code
+    }
+
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("the supervisor ends without panic");
+    }
+}
