@@ -40,8 +40,8 @@ struct Cli {
 const EXAMPLES: &str = "\
 Try it, with nothing else installed:
   stagedoor serve --demo
-  stagedoor check login:ada comment task:layout-sh010
-  stagedoor explain login:ada comment task:layout-sh010
+  stagedoor check bo comment task:sh010-animation
+  stagedoor explain lin comment task:sh010-animation
 
 Run it beside your services:
   stagedoor validate stagedoor.yaml

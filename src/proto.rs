@@ -10,6 +10,7 @@ pub mod codec;
     missing_debug_implementations,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "generated; documented in the .proto file"
 )]
 pub mod v1 {

@@ -24,7 +24,7 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Connector {
-    Kitsu(Kitsu),
+    Kitsu(Box<Kitsu>),
     File(File),
 }
 
@@ -54,7 +54,8 @@ impl Source {
         };
         let tracker = match tracker {
             Tracker::Kitsu(config) => {
-                Connector::Kitsu(Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?)
+                let kitsu = Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?;
+                Connector::Kitsu(Box::new(kitsu))
             }
             Tracker::File(path) => Connector::File(File::at(path, words())),
             Tracker::Demo => Connector::File(File::demo(words())),
@@ -68,7 +69,7 @@ impl Source {
         // The task that this runs in is aborted when the process ends.
         let never = CancellationToken::new();
         match self.tracker {
-            Connector::Kitsu(kitsu) => Supervisor::new(kitsu, authorizer, options).run(never).await,
+            Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
         }
     }

@@ -90,7 +90,6 @@ pub(super) struct RuleSource {
     /// `kind[, kind].action[, action]`
     pub(super) key: Named<String>,
     pub(super) scope: Option<Named<Str>>,
-    pub(super) value: Option<ValueSource>,
     pub(super) body: BodySource,
     /// Field names, comma separated, `*` at the end for any ending -> the rule for them.
     pub(super) fields: Vec<(Named<String>, BodySource)>,
@@ -99,11 +98,12 @@ pub(super) struct RuleSource {
 #[derive(Clone, Debug, Default)]
 pub(super) struct BodySource {
     pub(super) place: Place,
+    pub(super) value: Option<ValueSource>,
     pub(super) any: Vec<Named<String>>,
     pub(super) all: Vec<Named<String>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ValueSource {
     pub(super) kind: Named<Str>,
     pub(super) default: Option<Named<String>>,
@@ -264,16 +264,18 @@ fn conditions(nodes: &[Node], problems: &mut Problems) -> Vec<ConditionSource> {
 fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSource> {
     let key = Named { what: key.what.to_string(), place: key.place };
     if !matches!(node.data, Data::Map(_)) {
-        let body = BodySource { place: key.place, any: texts(node, problems), all: Vec::new() };
-        return Some(RuleSource { key, scope: None, value: None, body, fields: Vec::new() });
+        let body = BodySource { place: key.place, any: texts(node, problems), ..BodySource::default() };
+        return Some(RuleSource { key, scope: None, body, fields: Vec::new() });
     }
     let mut map = node.map(problems)?;
     let scope = map.take("scope").map(|node| name(node, problems));
-    let value = map.take("value").and_then(|node| value(node, problems));
     let fields = each(map.take("fields"), problems, |field, node, problems| {
         let field = Named { what: field.what.to_string(), place: field.place };
         if !matches!(node.data, Data::Map(_)) {
-            return Some((field, BodySource { place: node.place, any: texts(node, problems), all: Vec::new() }));
+            return Some((
+                field,
+                BodySource { place: node.place, any: texts(node, problems), ..BodySource::default() },
+            ));
         }
         let mut map = node.map(problems)?;
         let body = body(&mut map, problems);
@@ -282,7 +284,7 @@ fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSou
     });
     let body = body(&mut map, problems);
     map.finish(problems);
-    Some(RuleSource { key, scope, value, body, fields })
+    Some(RuleSource { key, scope, body, fields })
 }
 
 fn body(map: &mut Fields<'_>, problems: &mut Problems) -> BodySource {
@@ -292,9 +294,10 @@ fn body(map: &mut Fields<'_>, problems: &mut Problems) -> BodySource {
     if !any {
         problems.add(place, "`any:` is missing: the alternatives that allow (`any: []` for nobody)");
     }
+    let value = map.take("value").and_then(|node| value(node, problems));
     let any = map.take("any").map(|node| texts(node, problems)).unwrap_or_default();
     let all = map.take("all").map(|node| texts(node, problems)).unwrap_or_default();
-    BodySource { place, any, all }
+    BodySource { place, value, any, all }
 }
 
 fn value(node: &Node, problems: &mut Problems) -> Option<ValueSource> {

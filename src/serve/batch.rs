@@ -6,11 +6,17 @@ use super::convert::Defaults;
 use super::error::Refusal;
 use super::grpc::{Core, bounded, waits};
 use super::{MAX_BATCH_ITEMS, reply};
+use crate::engine::Said;
 use crate::model::query::Query;
 use crate::proto::v1;
 
 /// So many items are read or written before other calls have their turn, and before it shows that the caller has gone.
 const STRIDE: usize = 256;
+
+/// What an item takes in the answer besides its texts, at most.
+const ITEM_BYTES: usize = 48;
+/// Callers accept messages up to this size where they set nothing else.
+const ANSWER_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 /// Answers a batch in request order. An item that is malformed fails alone.
 ///
@@ -53,12 +59,13 @@ pub(super) async fn check(core: &Core, batch: v1::BatchCheckRequest) -> Result<v
 
     let freshness = answers.first().map(|answer| reply::freshness(&answer.freshness));
     let mut answers = answers.into_iter();
+    let mut room = Room::beside(&batch.items);
     let mut results = Vec::with_capacity(batch.items.len());
     for (at, item) in batch.items.into_iter().enumerate() {
         let result = match refusals.get(&at) {
             Some(refusal) => reply::refused(refusal, item.correlation_id, String::new()),
             None => match answers.next() {
-                Some(answer) => reply::batch_item(&answer, item.correlation_id),
+                Some(answer) => reply::batch_item(&answer, item.correlation_id, room.take(&answer.said)),
                 None => reply::refused(&Refusal::Lost, item.correlation_id, String::new()),
             },
         };
@@ -66,6 +73,23 @@ pub(super) async fn check(core: &Core, batch: v1::BatchCheckRequest) -> Result<v
         breathe(at).await;
     }
     Ok(v1::BatchCheckResponse { results, freshness, call_id: core.call_id() })
+}
+
+/// What is left for the sentences of the answers, in bytes. Rules and codes are always told.
+struct Room(usize);
+
+impl Room {
+    fn beside(items: &[v1::CheckRequest]) -> Self {
+        let taken: usize = items.iter().map(|item| item.correlation_id.len() + ITEM_BYTES).sum();
+        Self(ANSWER_BYTES.saturating_sub(taken))
+    }
+
+    /// Whether there is room for the sentence of one more answer.
+    fn take(&mut self, said: &Said) -> bool {
+        let left = self.0.checked_sub(said.rule.len()).and_then(|left| left.checked_sub(said.text.len()));
+        self.0 = left.unwrap_or_else(|| self.0.saturating_sub(said.rule.len()));
+        left.is_some()
+    }
 }
 
 /// Correlation ids that more than one item has: an answer could be taken for another's, so none of them is given.

@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::HeaderMap;
 
 /// The answer has to leave a little before the caller stops to listen.
-const MARGIN: Duration = Duration::from_millis(2);
+const MARGIN: Duration = Duration::from_millis(5);
 
 /// How long the call may still take; `None` where the caller set no deadline, or one that cannot be read.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
     let length = parse(headers.get("grpc-timeout")?.to_str().ok()?)?;
-    Some(length.saturating_sub(MARGIN.min(length / 2)))
+    Some(length.saturating_sub(MARGIN.min(length / 4)))
 }
 
 /// At most eight digits and a unit, as the gRPC protocol has it.
@@ -64,8 +64,8 @@ mod tests {
             headers.insert("grpc-timeout", text.parse().unwrap());
             of(&headers).unwrap()
         };
-        assert_eq!(of("100m"), Duration::from_millis(98));
-        assert_eq!(of("2m"), Duration::from_millis(1));
+        assert_eq!(of("100m"), Duration::from_millis(95));
+        assert_eq!(of("4m"), Duration::from_millis(3));
         assert_eq!(of("0m"), Duration::ZERO);
     }
 }

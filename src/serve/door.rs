@@ -1,5 +1,8 @@
 //! What every call of the service passes: its deadline, the size limit's own status, the lenient stream of requests.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Ready;

@@ -1,5 +1,6 @@
 //! Addresses that are listened on: TCP and Unix sockets.
 
+mod connection;
 mod socket_file;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::time::Sleep;
 
+use self::connection::Connection;
 use self::socket_file::SocketFile;
 use super::drain::Drain;
 
@@ -216,19 +218,19 @@ fn is_the_peers(error: &io::Error) -> bool {
 }
 
 impl Accept for TcpListener {
-    type Io = TcpStream;
+    type Io = Connection<TcpStream>;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
         let accepted = std::task::ready!(Self::poll_accept(self, cx));
         // Answers are small and must not wait for more to send.
-        Poll::Ready(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)))
+        Poll::Ready(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| Connection::new(stream))))
     }
 }
 
 impl Accept for (UnixListener, SocketFile) {
-    type Io = UnixStream;
+    type Io = Connection<UnixStream>;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        self.0.poll_accept(cx).map_ok(|(stream, _)| stream)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
+        self.0.poll_accept(cx).map_ok(|(stream, _)| Connection::new(stream))
     }
 }

@@ -4,20 +4,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Refusal;
 use crate::authorizer::{self, Answer, Explanation, Freshness};
-use crate::engine::{Said, Step, StepOutcome};
+use crate::engine::{Step, StepOutcome};
 use crate::model::decision::{Decision, Reason};
 use crate::proto::v1;
 
 /// One answer, with all that a call of its own carries.
 pub(super) fn check(answer: &Answer, correlation_id: String, call_id: String) -> v1::CheckResponse {
-    v1::CheckResponse { freshness: Some(freshness(&answer.freshness)), call_id, ..batch_item(answer, correlation_id) }
+    v1::CheckResponse {
+        freshness: Some(freshness(&answer.freshness)),
+        call_id,
+        ..batch_item(answer, correlation_id, true)
+    }
 }
 
-/// One answer within a batch, which tells freshness and call id once for all.
-pub(super) fn batch_item(answer: &Answer, correlation_id: String) -> v1::CheckResponse {
+/// One answer within a batch, which tells freshness and call id once for all. `spoken`: with its sentence.
+pub(super) fn batch_item(answer: &Answer, correlation_id: String, spoken: bool) -> v1::CheckResponse {
+    let text = if spoken { answer.said.text.clone() } else { String::new() };
     v1::CheckResponse {
         decision: decision(answer.decision).into(),
-        reason: Some(reason(answer.decision.code, &answer.said)),
+        reason: Some(v1::Reason {
+            code: reason_code(answer.decision.code).into(),
+            text,
+            rule: answer.said.rule.clone(),
+        }),
         freshness: None,
         correlation_id,
         call_id: String::new(),
@@ -86,10 +95,6 @@ fn timestamp(time: SystemTime) -> prost_types::Timestamp {
 
 fn decision(decision: Decision) -> v1::Decision {
     if decision.allowed() { v1::Decision::Allow } else { v1::Decision::Deny }
-}
-
-fn reason(code: Reason, said: &Said) -> v1::Reason {
-    v1::Reason { code: reason_code(code).into(), text: said.text.clone(), rule: said.rule.clone() }
 }
 
 fn reason_code(code: Reason) -> v1::ReasonCode {

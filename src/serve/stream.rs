@@ -41,6 +41,7 @@ pub(super) struct Answers<S> {
     in_a_row: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few slots wait, and a box around each answer costs more than room")]
 enum Slot {
     Ready(v1::CheckResponse),
     Waiting(BoxFuture<'static, v1::CheckResponse>),
@@ -198,6 +199,9 @@ where
             }
             match Pin::new(&mut this.requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
+                    if let Ending::Soon { .. } = this.ending {
+                        this.follow_drain(cx, true);
+                    }
                     match this.start(item) {
                         Some(response) if this.window.is_empty() => {
                             this.in_a_row += 1;
@@ -205,9 +209,6 @@ where
                         }
                         Some(response) => this.window.push_back(Slot::Ready(response)),
                         None => this.advance(cx),
-                    }
-                    if let Ending::Soon { .. } = this.ending {
-                        this.follow_drain(cx, true);
                     }
                 }
                 Poll::Ready(Some(Err(status))) => {

@@ -75,7 +75,7 @@ impl Source for File {
     }
 
     fn capabilities(&self) -> Capabilities {
-        // Every change means a load: it is quick, and it is applied as a whole.
+        // Every change means a load: it is quick, and the mirror keeps what does not differ.
         Capabilities { reread: false, reconcile: false, lazy: &[] }
     }
 

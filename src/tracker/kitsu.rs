@@ -130,6 +130,14 @@ impl Kitsu {
     }
 }
 
+/// What a text frame of the event stream, whatever it is, says to re-read.
+pub fn hinted_by(frame: &str) -> Vec<ObjectRef> {
+    match socket::parse(frame) {
+        Ok(socket::Packet::Event { name, data }) => hints::hints(&name, &data).objects,
+        _ => Vec::new(),
+    }
+}
+
 impl Source for Kitsu {
     fn name(&self) -> &'static str {
         "kitsu"

@@ -10,6 +10,7 @@
 //! Invariant: what was hinted while a load was under way is not overwritten by the load, but re-read.
 //! Invariant: memory is bounded; where more is announced than is remembered, everything is loaded.
 
+mod audit;
 mod feed;
 mod large;
 mod queue;
@@ -29,6 +30,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::audit::Audit;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
@@ -53,6 +55,9 @@ pub struct Options {
     pub reconcile: Duration,
     /// How often the tracker is asked whether it answers and still lets us in.
     pub probe: Duration,
+    /// How often the stream is compared with the tracker's log, and how far back a look at the log may reach.
+    pub audit: Duration,
+    pub audit_reach: Duration,
     /// How long a hint waits for others about the same.
     pub coalesce: Duration,
     /// How long an event that does not name what changed waits for others like it.
@@ -91,6 +96,7 @@ pub struct Supervisor<S> {
     catching_up: u32,
     recovering: FxHashSet<ObjectRef>,
     queue: Queue,
+    audit: Audit,
     in_flight: usize,
     flushing: bool,
     reconciles: u32,
@@ -108,6 +114,7 @@ enum Done {
     Loaded(Result<Snapshot, SourceError>),
     Reread { objects: Vec<ObjectRef>, found: Result<Vec<Change>, SourceError> },
     Probed(Result<Str, SourceError>),
+    Audited(Result<Option<CatchUp>, SourceError>),
     Time(Timer),
 }
 
@@ -117,6 +124,7 @@ enum Timer {
     CatchUp(SystemTime),
     Load,
     Probe,
+    Audit,
     Reconcile,
     Flush,
     Again(Vec<ObjectRef>),
@@ -127,6 +135,8 @@ impl Default for Options {
         Self {
             reconcile: Duration::from_secs(300),
             probe: Duration::from_secs(10),
+            audit: Duration::from_secs(30),
+            audit_reach: Duration::from_secs(100),
             coalesce: Duration::from_millis(4),
             settle: Duration::from_secs(2),
             at_once: 8,
@@ -165,6 +175,7 @@ impl<S: Source> Supervisor<S> {
             catching_up: 0,
             recovering: FxHashSet::default(),
             queue: Queue::new(options.queue),
+            audit: Audit::default(),
             in_flight: 0,
             flushing: false,
             reconciles: 0,
@@ -184,6 +195,7 @@ impl<S: Source> Supervisor<S> {
         self.authorizer.feed(Feed::Loading);
         self.connect();
         self.at(self.options.probe, Timer::Probe);
+        self.at(self.options.audit, Timer::Audit);
         if self.source.capabilities().reconcile {
             self.at(self.options.reconcile, Timer::Reconcile);
         }
@@ -205,10 +217,12 @@ impl<S: Source> Supervisor<S> {
             Done::Loaded(outcome) => self.load_ended(outcome),
             Done::Reread { objects, found } => self.reread_ended(&objects, found),
             Done::Probed(outcome) => self.probed(outcome),
+            Done::Audited(found) => self.audited(found),
             Done::Time(Timer::Connect) => self.connect(),
             Done::Time(Timer::CatchUp(since)) => self.ask_log(since),
             Done::Time(Timer::Load) => self.load(),
             Done::Time(Timer::Probe) => self.probe(),
+            Done::Time(Timer::Audit) => self.audit(),
             Done::Time(Timer::Reconcile) => self.reconcile(),
             Done::Time(Timer::Flush) => {
                 self.flushing = false;

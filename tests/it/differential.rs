@@ -2,6 +2,7 @@
 
 mod ask;
 mod dice;
+#[expect(clippy::explicit_auto_deref, reason = "the types are not inferred without it")]
 mod questions;
 mod studio;
 mod zou;
@@ -18,7 +19,6 @@ use stagedoor::tracker::supervise::Options;
 
 use self::ask::Verdict;
 use self::questions::Question;
-use self::studio::text;
 use crate::kitsu_events::{Mirror, TURN, ready};
 
 /// How many questions are asked at least; over every row of the table of actions.
@@ -121,6 +121,8 @@ fn plain(json: &serde_json::Value) -> Value {
         serde_json::Value::Number(number) => Value::Number(number.as_f64().expect("a number that fits")),
         serde_json::Value::String(text) => Value::text(text),
         serde_json::Value::Array(values) => Value::List(values.iter().map(plain).collect()),
-        serde_json::Value::Object(_) => panic!("no question carries {}", text(json, "id")),
+        serde_json::Value::Object(entries) => {
+            Value::Map(entries.iter().map(|(name, value)| (name.as_str().into(), plain(value))).collect())
+        }
     }
 }

@@ -1,17 +1,25 @@
 //! Everything from outside: one binary, one file per behaviour.
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
+    clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
     reason = "a test that panics says what is wrong"
 )]
 
+mod app;
 mod cases;
+mod command;
 mod differential;
 mod floors;
+mod grpc;
+mod health;
 mod kitsu_events;
+mod limits;
+mod shutdown;
+mod stream;
 mod studio_file;
+mod waiting;

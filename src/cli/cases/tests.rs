@@ -159,6 +159,20 @@ fn a_file_that_cannot_be_asked_is_no_success() {
     }
 }
 
+/// What the documentation shows works.
+#[test]
+fn the_documented_examples_are_as_they_say() {
+    let text = fs::read_to_string("docs/studio-file.md").unwrap();
+    let mut blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("studio.yaml"), blocks.next().unwrap()).unwrap();
+    fs::write(dir.path().join("policy.yaml"), "extends: kitsu\n").unwrap();
+    let cases = dir.path().join("cases.yaml");
+    fs::write(&cases, blocks.next().unwrap()).unwrap();
+    let mut out = Vec::new();
+    assert!(run(&[cases], false, &mut out).unwrap(), "{}", String::from_utf8_lossy(&out));
+}
+
 /// No action of the pack, and no field with a rule of its own, may be left without somebody who may and somebody who may not.
 #[test]
 fn the_tables_ask_for_every_action_of_the_pack() {

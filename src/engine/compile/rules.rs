@@ -110,7 +110,7 @@ impl<'a> Rules<'a> {
             }
         };
         let mut scope = Scope { schema: names.schema, paths: &names.paths, kind, value: None, it: None };
-        let value = match &source.value {
+        let value = match &body.value {
             None => None,
             Some(value) => {
                 let Some(value_kind) = names.schema.kind_no(&value.kind.what) else {

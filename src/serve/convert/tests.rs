@@ -104,7 +104,10 @@ fn every_bad_request_is_told_its_field_and_limit() {
         (|r| r.correlation_id = "x".repeat(1_025), "correlation_id: 1025 bytes; at most 1024 are accepted"),
         (|r| r.context = Some(nested(17)), "context: 17 levels or more; at most 16 are accepted"),
         (|r| r.context = Some(nested(90)), "context: 17 levels or more; at most 16 are accepted"),
-        (|r| resource(r).properties = Some(nested(17)), "resource.properties: 17 levels or more; at most 16 are accepted"),
+        (
+            |r| resource(r).properties = Some(nested(17)),
+            "resource.properties: 17 levels or more; at most 16 are accepted",
+        ),
         (|r| r.context = Some(list(4_096)), "context: 4097 values or more; at most 4096 are accepted"),
         (
             |r| action(r).value = Some(wire(Kind::StructValue(list(500_000)))),
@@ -118,10 +121,7 @@ fn every_bad_request_is_told_its_field_and_limit() {
             |r| r.context = Some(Struct { fields: [("x".repeat(1_025), wire(Kind::BoolValue(true)))].into() }),
             "context: 1025 bytes; at most 1024 are accepted",
         ),
-        (
-            |r| r.context = Some(one(wire(Kind::NumberValue(f64::NAN)))),
-            "context: a number is infinite or not a number",
-        ),
+        (|r| r.context = Some(one(wire(Kind::NumberValue(f64::NAN)))), "context: a number is infinite or not a number"),
         (
             |r| resource(r).properties = Some(one(wire(Kind::NumberValue(f64::NEG_INFINITY)))),
             "resource.properties: a number is infinite or not a number",

@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use reqwest::Url;
+use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -18,12 +19,20 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use super::hints::hints;
 use super::socket::{self, Packet};
+use super::table::Table;
+use crate::model::id::ObjectRef;
 use crate::tracker::{Signal, SourceError};
 
 /// How long connecting and each step of the handshake may take.
 const STEP: Duration = Duration::from_secs(5);
 /// How often we ping of our own, so that a quiet feed is known to live more often than zou's 25 s tell.
 const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// zou remembers the roles in a team for two minutes. A read that races a change can leave the old roles in its memory,
+/// and the re-read that the change causes then sees them: so a project is looked at once more when that time is over.
+const SECOND_LOOK: Duration = Duration::from_secs(125);
+/// Beyond so many projects the reconcile has to do.
+const MOST_LOOKS: usize = 10_000;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -35,6 +44,8 @@ struct Listener {
     heard: Instant,
     ping: Interval,
     types_changed: Arc<AtomicBool>,
+    /// Projects that changed, and when they are looked at once more.
+    looks: FxHashMap<ObjectRef, Instant>,
 }
 
 /// Connects, enters the namespace and returns what is heard there. `types_changed` is set when entity types change.
@@ -73,7 +84,8 @@ pub(super) async fn listen(
     }
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let listener = Listener { socket, silence, heard: Instant::now(), ping, types_changed };
+    let listener =
+        Listener { socket, silence, heard: Instant::now(), ping, types_changed, looks: FxHashMap::default() };
     Ok(stream::unfold(Some(listener), |state| async move {
         let mut listener = state?;
         match listener.next().await {
@@ -94,10 +106,13 @@ impl Listener {
                 frame = timeout_at(self.heard + self.silence, self.socket.next()) => frame,
                 _ = self.ping.tick() => {
                     self.send(Message::Ping(Vec::new().into())).await?;
-                    continue;
+                    match self.second_look() {
+                        objects if objects.is_empty() => continue,
+                        objects => return Ok(Signal::Changed { objects, cursor: None }),
+                    }
                 }
             };
-            let frame = frame.map_err(|_| format!("silent for {} s", self.silence.as_secs()))?;
+            let frame = frame.map_err(|_| format!("silent for {} s", self.silence.as_secs_f32()))?;
             self.heard = Instant::now();
             match frame {
                 None | Some(Ok(Message::Close(_))) => return Err("closed by the server".into()),
@@ -126,6 +141,11 @@ impl Listener {
                 if found.types {
                     self.types_changed.store(true, Ordering::Relaxed);
                 }
+                for object in found.objects.iter().filter(|object| object.kind == Table::Project.kind()) {
+                    if self.looks.len() < MOST_LOOKS {
+                        self.looks.insert(object.clone(), Instant::now() + SECOND_LOOK);
+                    }
+                }
                 Ok(Some(match found.reload {
                     Some(scope) => Signal::Reload { scope, objects: found.objects },
                     None if found.objects.is_empty() => Signal::Heartbeat,
@@ -136,6 +156,15 @@ impl Listener {
             // A frame that cannot be read may have been an event: what it named is not known.
             Err(problem) => Err(problem.to_string()),
         }
+    }
+
+    fn second_look(&mut self) -> Vec<ObjectRef> {
+        let now = Instant::now();
+        let due: Vec<_> = self.looks.iter().filter(|(_, at)| **at <= now).map(|(object, _)| object.clone()).collect();
+        for object in &due {
+            self.looks.remove(object);
+        }
+        due
     }
 
     async fn send(&mut self, message: Message) -> Result<(), String> {
@@ -199,3 +228,6 @@ fn connecting_failed(error: &Error) -> SourceError {
         error => SourceError::Unavailable(format!("the event stream cannot be reached: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

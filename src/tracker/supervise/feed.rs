@@ -27,6 +27,7 @@ impl<S: Source> Supervisor<S> {
                 self.authorizer.set_tracker_version(&version);
                 tracing::info!(tracker = self.source.name(), %version, "the event stream is connected");
                 self.stream = Some(stream);
+                self.audit.begin();
                 self.mute = None;
                 if self.loaded {
                     self.stats.reconnects.add(1);
@@ -64,6 +65,7 @@ impl<S: Source> Supervisor<S> {
             Signal::Reload { scope, objects } => {
                 self.stats.events.add(1);
                 self.hint(&objects);
+                self.audit.reload(scope);
                 self.announced(scope);
             }
             Signal::Heartbeat => {}

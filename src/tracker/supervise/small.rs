@@ -20,6 +20,7 @@ impl<S: Source> Supervisor<S> {
         let mut marks = Vec::new();
         for object in objects {
             let object = self.filed(object);
+            self.audit.named(&object, self.options.queue);
             if self.is_lazy(&object) {
                 self.drop_lazy(&object);
                 continue;

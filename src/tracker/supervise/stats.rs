@@ -20,6 +20,8 @@ pub struct Stats {
     /// Loads of any scope, and objects that a reconcile found changed without any event.
     pub loads: Counter,
     pub reconcile_found: Counter,
+    /// Objects that the tracker's log named as changed and the event stream did not.
+    pub missed: Counter,
     /// Records that could not be understood.
     pub quarantined: Counter,
     /// Times the event stream was lost and came back.

@@ -1,3 +1,5 @@
+//! The supervisor against a source that does as it is told.
+
 mod fake;
 
 use std::time::{Duration, Instant, SystemTime};
@@ -218,6 +220,22 @@ async fn a_gap_that_the_log_does_not_tell_is_loaded() {
     running.until("loaded again", async |running| running.stats.loads.get() == 2).await;
     running.until("live", async |running| running.authorizer.state() == State::Live).await;
     assert!(running.may_comment().await);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_log_names_and_the_stream_does_not_is_re_read_and_counted() {
+    let audit = Duration::from_millis(10);
+    let running = Running::start(Options { audit, audit_reach: Duration::from_millis(40), ..options() }).await;
+    let other = ObjectRef::new("task", "other");
+    running.fake.assign(true);
+    running.fake.changed(std::slice::from_ref(&other));
+    running.until("read", async |running| running.fake.rereads(&other) == 1).await;
+    running.fake.log(Some(CatchUp { objects: vec![task(), other.clone()], ..CatchUp::default() }));
+    running.until("assigned", async |running| running.may_comment().await).await;
+    assert_eq!(running.stats.missed.get(), 1, "the other was delivered");
+    running.fake.log(Some(CatchUp { reload: Some(Scope::Core), ..CatchUp::default() }));
+    running.until("loaded", async |running| running.stats.loads.get() == 2).await;
     running.stop().await;
 }
 

@@ -14,14 +14,14 @@ use super::{
 
 /// What zou said.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub verdict: Verdict,
-    pub status: u16,
-    pub excerpt: String,
+pub(crate) struct Answer {
+    pub(crate) verdict: Verdict,
+    pub(crate) status: u16,
+    pub(crate) excerpt: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Allowed,
     Denied,
     /// Neither a yes nor a no: the question was badly put.
@@ -29,7 +29,7 @@ pub enum Verdict {
 }
 
 /// Asks one question as its person, and puts back what a yes has changed.
-pub async fn ask(zou: &Zou, studio: &Studio, question: &Question) -> Answer {
+pub(crate) async fn ask(zou: &Zou, studio: &Studio, question: &Question) -> Answer {
     let asked = &question.asked;
     let reply = zou.send(&studio.person(&question.subject).token, &asked.call).await;
     let verdict = verdict(&reply, &asked.sign);
@@ -60,7 +60,7 @@ fn is_listed(body: &Value, id: &str) -> bool {
 
 /// Asks them all; the answers are in the questions' order. What only reads is asked side by side, then what
 /// changes something, one after the other within a project, and last what changes people.
-pub async fn ask_all(zou: &Zou, studio: &Studio, questions: &[Question]) -> Vec<Answer> {
+pub(crate) async fn ask_all(zou: &Zou, studio: &Studio, questions: &[Question]) -> Vec<Answer> {
     let mut waves: [BTreeMap<String, Vec<usize>>; 3] = Default::default();
     for (place, question) in questions.iter().enumerate() {
         if question.asked.call.method == Method::GET {

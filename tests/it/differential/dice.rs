@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// SplitMix64.
 #[derive(Debug)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -20,21 +20,21 @@ impl Dice {
     }
 
     /// Below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.roll() % end as u64).expect("below a usize")
     }
 
     /// True so many times out of a hundred.
-    pub fn percent(&mut self, chance: usize) -> bool {
+    pub(crate) fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
 
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
     /// `count` different ones, fewer when there are fewer.
-    pub fn some<T: Clone>(&mut self, from: &[T], count: usize) -> Vec<T> {
+    pub(crate) fn some<T: Clone>(&mut self, from: &[T], count: usize) -> Vec<T> {
         let mut left = from.to_vec();
         let mut taken = Vec::new();
         while taken.len() < count && !left.is_empty() {
@@ -45,7 +45,7 @@ impl Dice {
 }
 
 /// A short word that no other studio of this server has, for the names that must be unique there.
-pub fn tag() -> String {
+pub(crate) fn tag() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     format!("{:06x}", now.as_micros() % 0x100_0000)
 }

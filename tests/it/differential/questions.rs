@@ -19,36 +19,36 @@ use super::{
 
 /// May this person do this to that?
 #[derive(Clone, Debug)]
-pub struct Question {
+pub(crate) struct Question {
     /// `kind.action` of the table.
-    pub row: &'static str,
+    pub(crate) row: &'static str,
     /// A person's id.
-    pub subject: String,
-    pub action: String,
-    pub field: Option<String>,
-    pub value: Option<Value>,
-    pub kind: String,
+    pub(crate) subject: String,
+    pub(crate) action: String,
+    pub(crate) field: Option<String>,
+    pub(crate) value: Option<Value>,
+    pub(crate) kind: String,
     /// Empty where there is nothing yet, as for `create`.
-    pub id: String,
+    pub(crate) id: String,
     /// Only where there is no id to find it by.
-    pub project: Option<String>,
-    pub properties: Map<String, Value>,
+    pub(crate) project: Option<String>,
+    pub(crate) properties: Map<String, Value>,
     /// zou lets this through against its own rule: here the right answer is no.
-    pub hole: bool,
+    pub(crate) hole: bool,
     pub(super) asked: Asked,
 }
 
 /// How zou is asked, and what is put back when it said yes.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    pub call: Call,
-    pub sign: Sign,
+    pub(crate) call: Call,
+    pub(crate) sign: Sign,
     /// Sent by the administrator after a yes; `{id}` is the id in zou's answer.
-    pub undo: Vec<Call>,
+    pub(crate) undo: Vec<Call>,
     /// Questions of one lane are asked one after the other: they could disturb each other.
-    pub lane: String,
+    pub(crate) lane: String,
     /// What is made before anything is asked, only to be destroyed by this question.
-    pub victim: Option<Victim>,
+    pub(crate) victim: Option<Victim>,
 }
 
 /// How zou's yes is told from its no.
@@ -65,9 +65,9 @@ pub(super) enum Sign {
 
 #[derive(Clone, Debug)]
 pub(super) struct Victim {
-    pub chain: Vec<Call>,
+    pub(crate) chain: Vec<Call>,
     /// Where zou cannot be told who made it: the table, and who.
-    pub creator: Option<(&'static str, Option<String>)>,
+    pub(crate) creator: Option<(&'static str, Option<String>)>,
 }
 
 type Maker = fn(&mut Asker, &'static str) -> Question;
@@ -82,7 +82,7 @@ fn rows() -> Vec<(&'static str, usize, Maker)> {
 }
 
 /// At least `count` questions, with their victims made.
-pub async fn generate(zou: &Zou, studio: &Studio, seed: u64, count: usize) -> Vec<Question> {
+pub(crate) async fn generate(zou: &Zou, studio: &Studio, seed: u64, count: usize) -> Vec<Question> {
     let mut asker = Asker { studio, dice: Dice::new(seed ^ 0x5eed), tag: tag(), serial: 0 };
     let mut questions = Vec::new();
     while questions.len() < count {

@@ -13,136 +13,135 @@ use super::{
 };
 
 /// The kinds of entity, as zou names their routes.
-pub const ENTITY_KINDS: [&str; 7] = ["asset", "shot", "sequence", "episode", "scene", "edit", "concept"];
+pub(crate) const ENTITY_KINDS: [&str; 7] = ["asset", "shot", "sequence", "episode", "scene", "edit", "concept"];
 
 #[derive(Clone, Debug)]
-pub struct Studio {
-    pub departments: Vec<Named>,
+pub(crate) struct Studio {
+    pub(crate) departments: Vec<Named>,
     /// The companies that people belong to; zou calls them studios.
-    pub companies: Vec<Named>,
-    pub task_types: Vec<TaskType>,
-    pub statuses: Vec<Named>,
-    pub asset_types: Vec<Named>,
-    pub custom_actions: Vec<Named>,
-    pub closed: String,
-    pub people: Vec<Person>,
-    pub projects: Vec<Project>,
+    pub(crate) companies: Vec<Named>,
+    pub(crate) task_types: Vec<TaskType>,
+    pub(crate) statuses: Vec<Named>,
+    pub(crate) asset_types: Vec<Named>,
+    pub(crate) custom_actions: Vec<Named>,
+    pub(crate) closed: String,
+    pub(crate) people: Vec<Person>,
+    pub(crate) projects: Vec<Project>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Named {
-    pub id: String,
-    pub name: String,
+pub(crate) struct Named {
+    pub(crate) id: String,
+    pub(crate) name: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct TaskType {
-    pub id: String,
-    pub name: String,
+pub(crate) struct TaskType {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// The kind of entity that its tasks are on.
-    pub on: &'static str,
-    pub department: Option<String>,
+    pub(crate) on: &'static str,
+    pub(crate) department: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Person {
-    pub id: String,
-    pub name: String,
-    pub role: &'static str,
-    pub departments: Vec<String>,
-    pub company: Option<String>,
-    pub active: bool,
-    pub is_bot: bool,
-    pub token: String,
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: &'static str,
+    pub(crate) departments: Vec<String>,
+    pub(crate) company: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) is_bot: bool,
+    pub(crate) token: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct Project {
-    pub id: String,
-    pub name: String,
-    pub is_open: bool,
-    pub clients_isolated: bool,
-    pub takes_bots: bool,
+pub(crate) struct Project {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) is_open: bool,
+    pub(crate) clients_isolated: bool,
+    pub(crate) takes_bots: bool,
     /// Who is in the team, with the role that replaces his own there.
-    pub team: BTreeMap<String, Option<&'static str>>,
+    pub(crate) team: BTreeMap<String, Option<&'static str>>,
     /// The statuses on which the project has its own word for clients.
-    pub client_may: BTreeMap<String, bool>,
-    pub entities: Vec<Entity>,
-    pub tasks: Vec<Task>,
-    pub comments: Vec<Comment>,
-    pub playlists: Vec<Playlist>,
-    pub descriptors: Vec<Descriptor>,
+    pub(crate) client_may: BTreeMap<String, bool>,
+    pub(crate) entities: Vec<Entity>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) comments: Vec<Comment>,
+    pub(crate) playlists: Vec<Playlist>,
+    pub(crate) descriptors: Vec<Descriptor>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Entity {
-    pub id: String,
-    pub kind: &'static str,
-    pub name: String,
-    pub creator: Option<String>,
+pub(crate) struct Entity {
+    pub(crate) id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    pub(crate) creator: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Task {
-    pub id: String,
+pub(crate) struct Task {
+    pub(crate) id: String,
     /// Its place in the project's entities.
-    pub entity: usize,
-    pub type_id: String,
-    pub department: Option<String>,
-    pub assignees: Vec<String>,
-    pub status: String,
+    pub(crate) entity: usize,
+    pub(crate) type_id: String,
+    pub(crate) assignees: Vec<String>,
+    pub(crate) status: String,
     /// People named in its comments and replies, those of a named department included.
-    pub mentioned: Vec<String>,
-    pub has_preview: bool,
+    pub(crate) mentioned: Vec<String>,
+    pub(crate) has_preview: bool,
 }
 
 #[derive(Clone, Debug)]
-pub struct Comment {
-    pub id: String,
+pub(crate) struct Comment {
+    pub(crate) id: String,
     /// Its place in the project's tasks.
-    pub task: usize,
-    pub author: String,
-    pub text: String,
-    pub for_client: bool,
-    pub status: String,
+    pub(crate) task: usize,
+    pub(crate) author: String,
+    pub(crate) text: String,
+    pub(crate) for_client: bool,
+    pub(crate) status: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct Playlist {
-    pub id: String,
-    pub name: String,
-    pub for_client: bool,
-    pub creator: Option<String>,
+pub(crate) struct Playlist {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) for_client: bool,
+    pub(crate) creator: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Descriptor {
-    pub id: String,
-    pub name: String,
-    pub field: String,
-    pub entity_type: &'static str,
-    pub departments: Vec<String>,
+pub(crate) struct Descriptor {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) field: String,
+    pub(crate) entity_type: &'static str,
+    pub(crate) departments: Vec<String>,
 }
 
 impl Studio {
-    pub fn person(&self, id: &str) -> &Person {
+    pub(crate) fn person(&self, id: &str) -> &Person {
         self.people.iter().find(|person| person.id == id).expect("a person of the studio")
     }
 
     /// The person's role there: the project's own where it has one, though never for an administrator.
-    pub fn role_in<'a>(&'a self, person: &'a Person, project: &Project) -> Option<&'a str> {
+    pub(crate) fn role_in<'a>(&'a self, person: &'a Person, project: &Project) -> Option<&'a str> {
         let own = project.team.get(&person.id)?;
         Some(if person.role == "admin" { "admin" } else { own.unwrap_or(person.role) })
     }
 
     /// zou's rule for most changes: an administrator, or in the team as a manager.
-    pub fn manages(&self, person: &Person, project: &Project) -> bool {
+    pub(crate) fn manages(&self, person: &Person, project: &Project) -> bool {
         person.role == "admin" || self.role_in(person, project) == Some("manager")
     }
 }
 
 /// Builds the studio that the seed stands for. Its names are its own: the server may hold other studios.
-pub async fn build(zou: &Zou, seed: u64) -> Studio {
+pub(crate) async fn build(zou: &Zou, seed: u64) -> Studio {
     let dice = &mut Dice::new(seed);
     let tag = &tag();
     let departments = named(
@@ -250,12 +249,12 @@ fn find(rows: &Value, name: &str) -> String {
 }
 
 /// A text field of zou's answer.
-pub fn text(row: &Value, key: &str) -> String {
+pub(crate) fn text(row: &Value, key: &str) -> String {
     row[key].as_str().unwrap_or_else(|| panic!("no {key} in {row}")).to_owned()
 }
 
 /// `shot` as zou names the entity type: `Shot`.
-pub fn title(kind: &str) -> String {
+pub(crate) fn title(kind: &str) -> String {
     let (first, rest) = kind.split_at(1);
     first.to_uppercase() + rest
 }

@@ -17,31 +17,31 @@ const LANES: usize = 6;
 
 /// A request still to be sent. `{id}` in the path or the body stands for an id not known yet.
 #[derive(Clone, Debug)]
-pub struct Call {
-    pub method: Method,
-    pub path: String,
-    pub body: Option<Value>,
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
 }
 
 impl Call {
-    pub fn get(path: impl Into<String>) -> Self {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
         Self { method: Method::GET, path: path.into(), body: None }
     }
 
-    pub fn post(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, path: path.into(), body: Some(body) }
     }
 
-    pub fn put(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn put(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::PUT, path: path.into(), body: Some(body) }
     }
 
-    pub fn delete(path: impl Into<String>) -> Self {
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, path: path.into(), body: None }
     }
 
     /// The same call about this id.
-    pub fn about(&self, id: &str) -> Self {
+    pub(crate) fn about(&self, id: &str) -> Self {
         let body = self
             .body
             .as_ref()
@@ -52,26 +52,26 @@ impl Call {
 
 /// What zou answered.
 #[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Reply {
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The body's beginning, for a report.
-    pub fn excerpt(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         self.body.to_string().chars().take(200).collect()
     }
 }
 
 #[derive(Clone, Debug)]
-pub struct Zou {
-    pub api: String,
-    pub admin_token: String,
+pub(crate) struct Zou {
+    pub(crate) api: String,
+    pub(crate) admin_token: String,
     client: reqwest::Client,
     ctl: PathBuf,
     dir: PathBuf,
@@ -80,7 +80,7 @@ pub struct Zou {
 
 impl Zou {
     /// The server that `tests/zou/start` runs in `dir` (STAGEDOOR_TEST_DIR); `ctl` is the script beside `start`.
-    pub fn running(dir: &Path, ctl: &Path) -> Self {
+    pub(crate) fn running(dir: &Path, ctl: &Path) -> Self {
         // Only one of a process can be the first to choose.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let text = fs::read_to_string(dir.join("zou.env")).expect("zou.env: run tests/zou/start");
@@ -96,7 +96,7 @@ impl Zou {
     }
 
     /// Sends a call as the owner of the token.
-    pub async fn send(&self, token: &str, call: &Call) -> Reply {
+    pub(crate) async fn send(&self, token: &str, call: &Call) -> Reply {
         let _lane = self.lanes.acquire().await.expect("never closed");
         let mut request =
             self.client.request(call.method.clone(), format!("{}{}", self.api, call.path)).bearer_auth(token);
@@ -112,20 +112,20 @@ impl Zou {
     }
 
     /// Sends a call that must succeed, as the administrator.
-    pub async fn admin(&self, call: Call) -> Value {
+    pub(crate) async fn admin(&self, call: Call) -> Value {
         let reply = self.send(&self.admin_token, &call).await;
         assert!(reply.is_success(), "{call:?}: {} {}", reply.status, reply.excerpt());
         reply.body
     }
 
     /// Sends calls side by side, as the administrator; the answers are in the calls' order.
-    pub async fn admin_all(&self, calls: Vec<Call>) -> Vec<Value> {
+    pub(crate) async fn admin_all(&self, calls: Vec<Call>) -> Vec<Value> {
         self.chains(calls.into_iter().map(|call| vec![call]).collect()).await
     }
 
     /// Sends chains of calls side by side, as the administrator. `{id}` in the later calls of a chain is the
     /// id that the first one made. Answers the first call's answer of each chain, in the chains' order.
-    pub async fn chains(&self, chains: Vec<Vec<Call>>) -> Vec<Value> {
+    pub(crate) async fn chains(&self, chains: Vec<Vec<Call>>) -> Vec<Value> {
         let mut answers = vec![Value::Null; chains.len()];
         let mut running = JoinSet::new();
         for (place, chain) in chains.into_iter().enumerate() {
@@ -147,7 +147,7 @@ impl Zou {
     }
 
     /// Changes the database directly, where REST cannot.
-    pub fn sql(&self, statement: &str) {
+    pub(crate) fn sql(&self, statement: &str) {
         let mut command = Command::new(&self.ctl);
         let status = command.args(["sql", statement]).env("STAGEDOOR_TEST_DIR", &self.dir).status().expect("ctl runs");
         assert!(status.success(), "{statement}");

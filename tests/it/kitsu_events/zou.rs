@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stagedoor::tracker::kitsu::TokenSource;
 
-pub(super) struct Zou {
+pub(crate) struct Zou {
     pub(super) api: String,
     pub(super) events: String,
     token: String,
@@ -20,7 +20,7 @@ impl Zou {
         Self { api: of("ZOU_API"), events: of("ZOU_EVENTS"), token: of("ZOU_ADMIN_TOKEN"), http }
     }
 
-    pub(super) fn token(&self) -> TokenSource {
+    pub(crate) fn token(&self) -> TokenSource {
         TokenSource::Value(self.token.clone())
     }
 

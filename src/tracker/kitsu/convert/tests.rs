@@ -1,3 +1,5 @@
+//! Rows of zou, good and bad.
+
 use proptest::prelude::*;
 use serde_json::json;
 

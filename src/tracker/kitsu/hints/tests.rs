@@ -1,3 +1,5 @@
+//! Events of zou and what they say to re-read.
+
 use serde_json::json;
 
 use super::*;

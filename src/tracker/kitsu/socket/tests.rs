@@ -1,3 +1,5 @@
+//! Packets as zou sends them, and texts that are none.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The queue by example and against a model.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{Asker, Maker, Question, task::close};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("comment.read", 3, read),
     ("comment.update", 5, update),
     ("comment.delete", 2, delete),

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{Asker, Maker, Question};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("asset.read", 1, read),
     ("shot.read", 1, read),
     ("sequence.read", 1, read),

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{Asker, Maker, Question};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("playlist.create", 2, create),
     ("playlist.read", 2, read),
     ("playlist.download", 2, download),

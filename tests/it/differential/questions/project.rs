@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{Asker, Maker, Question, Sign};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("project.read", 1, read),
     ("project.read_team", 1, read),
     ("project.read_tasks", 1, read),

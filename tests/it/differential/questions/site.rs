@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{studio::Person, zou::Call};
 use super::{Asker, Maker, Question, Sign};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("person.read", 2, read_person),
     ("person.create", 1, create_person),
     ("person.update", 4, update_person),

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{Asker, Maker, Question, Sign};
 
-pub const ROWS: &[(&str, usize, Maker)] = &[
+pub(crate) const ROWS: &[(&str, usize, Maker)] = &[
     ("task.read", 1, read),
     ("task.read_comments", 1, read),
     ("task.create", 2, create),
@@ -31,7 +31,7 @@ fn one<'a>(asker: &mut Asker<'a>) -> (&'a Project, &'a Task, &'a Person) {
 }
 
 /// Those who have to do with a task.
-pub fn close<'a>(project: &'a Project, task: &'a Task) -> Vec<&'a String> {
+pub(crate) fn close<'a>(project: &'a Project, task: &'a Task) -> Vec<&'a String> {
     task.assignees.iter().chain(&project.entities[task.entity].creator).chain(&task.mentioned).collect()
 }
 

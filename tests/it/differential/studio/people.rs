@@ -54,7 +54,13 @@ const STAFF: [(&str, usize, Option<usize>, bool, bool); 41] = [
 ];
 
 /// Makes them all, active for now, each with a token that does not expire.
-pub async fn hire(zou: &Zou, dice: &mut Dice, tag: &str, departments: &[Named], companies: &[Named]) -> Vec<Person> {
+pub(crate) async fn hire(
+    zou: &Zou,
+    dice: &mut Dice,
+    tag: &str,
+    departments: &[Named],
+    companies: &[Named],
+) -> Vec<Person> {
     let mut people = Vec::new();
     for (number, (role, count, company, is_bot, has_left)) in STAFF.into_iter().enumerate() {
         let departments = dice.some(departments, count).into_iter().map(|department| department.id).collect();
@@ -101,7 +107,7 @@ fn sheet(person: &Person) -> Value {
 }
 
 /// Those who have left lose their access, once everything that they were part of is there.
-pub async fn dismiss(zou: &Zou, people: &[Person]) {
+pub(crate) async fn dismiss(zou: &Zou, people: &[Person]) {
     let left = people.iter().filter(|person| !person.active);
     let calls = left.map(|person| Call::put(format!("/data/persons/{}", person.id), json!({ "active": false })));
     zou.admin_all(calls.collect()).await;

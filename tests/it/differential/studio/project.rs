@@ -23,7 +23,7 @@ const PROJECTS: [(&str, bool, bool, bool); 6] = [
     ("Ulmo", false, true, true),
 ];
 
-pub async fn start_all(zou: &Zou, dice: &mut Dice, tag: &str, studio: &Studio) -> Vec<Project> {
+pub(crate) async fn start_all(zou: &Zou, dice: &mut Dice, tag: &str, studio: &Studio) -> Vec<Project> {
     let mut projects = start(zou, dice, tag, studio).await;
     settle(zou, studio, &projects).await;
     for project in &mut projects {
@@ -149,7 +149,7 @@ async fn entities(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Pro
 }
 
 /// The call that makes an entity of a kind.
-pub fn entity(kind: &str, project: &str, asset_type: &str, name: &str, parent: Option<&str>) -> Call {
+pub(crate) fn entity(kind: &str, project: &str, asset_type: &str, name: &str, parent: Option<&str>) -> Call {
     let path = format!("/data/projects/{project}");
     match kind {
         "asset" => Call::post(format!("{path}/asset-types/{asset_type}/assets/new"), json!({ "name": name })),
@@ -178,7 +178,6 @@ async fn tasks(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Projec
                 id: String::new(),
                 entity: place,
                 type_id: kind.id.clone(),
-                department: kind.department.clone(),
                 assignees,
                 status: dice.pick(&studio.statuses).id.clone(),
                 mentioned: Vec::new(),
@@ -194,7 +193,7 @@ async fn tasks(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Projec
 }
 
 /// The call that makes a task like this one, under a name.
-pub fn new_task(project: &Project, task: &Task, name: &str) -> Call {
+pub(crate) fn new_task(project: &Project, task: &Task, name: &str) -> Call {
     let body = json!({
         "name": name,
         "project_id": project.id,
@@ -244,7 +243,7 @@ async fn comments(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Pro
 }
 
 /// The call that makes this comment; only an administrator may name its author.
-pub fn new_comment(task: &str, comment: &Comment) -> Call {
+pub(crate) fn new_comment(task: &str, comment: &Comment) -> Call {
     let body = json!({
         "task_status_id": comment.status,
         "comment": comment.text,
@@ -298,7 +297,7 @@ async fn playlists(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Pr
     }
 }
 
-pub fn new_playlist(project: &str, name: &str, for_client: bool) -> Call {
+pub(crate) fn new_playlist(project: &str, name: &str, for_client: bool) -> Call {
     let body =
         json!({ "name": name, "project_id": project, "for_client": for_client, "for_entity": "shot", "shots": [] });
     Call::post("/data/playlists", body)
@@ -326,7 +325,7 @@ async fn descriptors(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut 
     }
 }
 
-pub fn new_descriptor(project: &str, descriptor: &Descriptor) -> Call {
+pub(crate) fn new_descriptor(project: &str, descriptor: &Descriptor) -> Call {
     let body = json!({
         "name": descriptor.name,
         "entity_type": descriptor.entity_type,
@@ -345,7 +344,7 @@ fn creators(zou: &Zou, projects: &[Project]) {
 }
 
 /// The statement that gives rows their creators.
-pub fn created_by<'a>(table: &str, rows: impl Iterator<Item = (&'a String, &'a Option<String>)>) -> String {
+pub(crate) fn created_by<'a>(table: &str, rows: impl Iterator<Item = (&'a String, &'a Option<String>)>) -> String {
     let values = rows.map(|(id, creator)| match creator {
         Some(creator) => format!("('{id}','{creator}')"),
         None => format!("('{id}',NULL)"),
@@ -361,7 +360,7 @@ pub fn created_by<'a>(table: &str, rows: impl Iterator<Item = (&'a String, &'a O
 }
 
 /// Somebody in the team.
-pub fn somebody(dice: &mut Dice, project: &Project) -> String {
+pub(crate) fn somebody(dice: &mut Dice, project: &Project) -> String {
     let team: Vec<_> = project.team.keys().collect();
     (*dice.pick(&team)).clone()
 }
