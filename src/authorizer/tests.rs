@@ -51,6 +51,7 @@ fn studio() -> Vec<Change> {
         person("ven", "vendor"),
         Record::new("project_status", "open").with("name", Value::text("Open")),
         Record::new("project", "P").with("project_status_id", Value::text("open")),
+        Record::new("department", "D"),
         Record::new("task_type", "tt").with("department_id", Value::Null),
         Record::new("task_status", "wip").with("is_artist_allowed", true).with("is_client_allowed", false),
         Record::new("shot", "S").in_project("P").with("created_by", Value::Null),

@@ -40,8 +40,8 @@ async fn a_decision_waits_for_what_it_rests_on() {
             "the person's end",
             ask("art", "read", "department", "D"),
             vec![("person", "art")],
-            upsert(person("art", "user").with("active", false)),
-            Reason::ResourceUnknown,
+            upsert(Record::new("person", "art").with("active", false)),
+            Reason::SubjectInactive,
         ),
         ("the team", read.clone(), vec![("project", "P")], vec![team("P", &[])], Reason::NotMember),
         (
