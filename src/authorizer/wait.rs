@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::policy::Policy;
 use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};

@@ -33,7 +33,7 @@ async fn a_decision_waits_for_what_it_rests_on() {
     let patient = || live_with(Options { pending_wait: Duration::from_secs(5), ..Options::default() }).0;
     let read = ask("art", "publish", "task", TASK);
     let upsert = |record| vec![Change::Upsert(record)];
-    let cases: Vec<(&str, Query<'_>, Vec<(&str, &str)>, Vec<Change>, Reason)> = vec![
+    let cases = [
         ("the task", read.clone(), vec![("task", TASK)], upsert(task(TASK, &[])), Reason::NoGrant),
         ("the person", read.clone(), vec![("person", "art")], upsert(person("art", "admin")), Reason::Granted),
         (
