@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::condition::Truth;
 use super::policy::{Atom, Conjunction, Policy, Rule, Test};
-use super::resolve::Case;
+use super::resolve::{Case, Place};
 use super::walk::Walk;
 use crate::directory::View;
 use crate::model::change::Dep;
@@ -47,7 +47,7 @@ fn judge<'v>(rule: &'v Rule, facts: &mut Facts, walk: &mut Walk<'v>) -> (Reason,
     let (truth, alternative) = any(&rule.any, rule, facts, walk);
     match truth {
         Truth::Unknown => return (unknown(walk), 0),
-        Truth::No => return (no_grant(rule, facts), 0),
+        Truth::No => return (no_grant(rule, facts, walk), 0),
         Truth::Yes => {}
     }
     for (at, restriction) in (1_u16..).zip(&rule.all) {
@@ -74,10 +74,11 @@ fn any<'v>(list: &[Conjunction], rule: &'v Rule, facts: &mut Facts, walk: &mut W
 }
 
 /// Not being in the team is the reason where an alternative asks for it and it is known not to hold.
-fn no_grant(rule: &Rule, facts: &Facts) -> Reason {
+fn no_grant(rule: &Rule, facts: &Facts, walk: &Walk<'_>) -> Reason {
     let team = rule.atoms.iter().position(|atom| matches!(atom.test, Test::Team));
     let bit = team.and_then(|at| 1_u64.checked_shl(u32::try_from(at).ok()?)).unwrap_or_default();
     let asked = rule.any.iter().any(|conjunction| conjunction.must & bit != 0);
+    let asked = asked && matches!(walk.case.project, Place::Project(_));
     if asked && facts.tried & bit != 0 && facts.yes & bit == 0 { Reason::NotMember } else { Reason::NoGrant }
 }
 

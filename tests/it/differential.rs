@@ -2,6 +2,7 @@
 
 mod ask;
 mod dice;
+#[expect(clippy::explicit_auto_deref, reason = "the types are not inferred without it")]
 mod questions;
 mod studio;
 mod zou;

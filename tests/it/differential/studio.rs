@@ -88,7 +88,6 @@ pub(crate) struct Task {
     /// Its place in the project's entities.
     pub(crate) entity: usize,
     pub(crate) type_id: String,
-    pub(crate) department: Option<String>,
     pub(crate) assignees: Vec<String>,
     pub(crate) status: String,
     /// People named in its comments and replies, those of a named department included.

@@ -178,7 +178,6 @@ async fn tasks(zou: &Zou, dice: &mut Dice, studio: &Studio, project: &mut Projec
                 id: String::new(),
                 entity: place,
                 type_id: kind.id.clone(),
-                department: kind.department.clone(),
                 assignees,
                 status: dice.pick(&studio.statuses).id.clone(),
                 mentioned: Vec::new(),
