@@ -20,7 +20,8 @@ failures = []
 
 def expect(what, found, wanted):
     good = found == wanted
-    print(f"{'ok  ' if good else 'FAIL'} {what}: {found!r}" + ("" if good else f", not {wanted!r}"))
+    shown = repr(found) if len(repr(found)) < 80 or not good else f"{len(found)} of them"
+    print(f"{'ok  ' if good else 'FAIL'} {what}: {shown}" + ("" if good else f", not {wanted!r}"))
     if not good:
         failures.append(what)
 
