@@ -225,7 +225,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__LISTEN__X", "1")],
-            "environment variable STAGEDOOR__LISTEN: `name: value` lines are needed here, not a list",
+            "environment variable STAGEDOOR__LISTEN__X: a text is needed here, not a map",
         ),
         (
             FILE.into(),
