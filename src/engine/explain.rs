@@ -76,28 +76,38 @@ fn alternative<'v>(
     walk: &mut Walk<'v>,
 ) -> Step {
     let mut outcome = Truth::No;
-    let mut atoms = 0_u64;
+    let (mut wanted, mut unwanted) = (0_u64, 0_u64);
     for way in ways {
         match facts.conjunction(way, rule, walk) {
             Truth::Yes => outcome = Truth::Yes,
             Truth::Unknown if outcome == Truth::No => outcome = Truth::Unknown,
             _ => {}
         }
-        atoms |= way.must | way.must_not;
+        wanted |= way.must;
+        unwanted |= way.must_not;
     }
     let mut steps = Vec::new();
     for (at, atom) in (0_u32..).zip(&rule.atoms) {
-        if atoms & 1_u64.checked_shl(at).unwrap_or_default() == 0 {
-            continue;
+        let bit = 1_u64.checked_shl(at).unwrap_or_default();
+        if wanted & bit != 0 {
+            let truth = facts.fact(at, rule, walk);
+            let text = match (truth, &atom.no) {
+                (Truth::Yes, _) => atom.says.to_string(),
+                (Truth::No, Some(no)) => no.fill(policy, walk),
+                (Truth::No, None) => format!("not {}", atom.says),
+                (Truth::Unknown, _) => format!("not known: {}", atom.says),
+            };
+            steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
         }
-        let truth = facts.fact(at, rule, walk);
-        let text = match (truth, &atom.no) {
-            (Truth::Yes, _) => atom.says.to_string(),
-            (Truth::No, Some(no)) => no.fill(policy, walk),
-            (Truth::No, None) => format!("not {}", atom.says),
-            (Truth::Unknown, _) => format!("not known: {}", atom.says),
-        };
-        steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
+        if unwanted & bit != 0 {
+            let truth = !facts.fact(at, rule, walk);
+            let text = match truth {
+                Truth::Yes => format!("not {}", atom.says),
+                Truth::No => atom.says.to_string(),
+                Truth::Unknown => format!("not known: {}", atom.says),
+            };
+            steps.push(Step { rule: format!("!{}", atom.name), text, outcome: truth.into(), steps: Vec::new() });
+        }
     }
     Step { rule: name, text: text.to_owned(), outcome: outcome.into(), steps }
 }

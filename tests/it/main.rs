@@ -23,6 +23,8 @@ mod model;
 mod property;
 mod race;
 mod shutdown;
+mod stranger;
 mod stream;
 mod studio_file;
+mod tls;
 mod waiting;
