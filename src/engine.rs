@@ -24,5 +24,5 @@ mod walk;
 
 pub use decide::{Outcome, decide};
 pub use explain::{Explained, Step, StepOutcome, explain};
-pub use resolve::{Case, CaseKey, Resolved, resolve};
+pub use resolve::{Case, CaseKey, Resolved, named, resolve};
 pub use said::Said;

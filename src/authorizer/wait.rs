@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::policy::Policy;
-use crate::engine::{Explained, Resolved, Said, decide, explain, resolve};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
-use crate::model::id::{Id, ObjectRef};
-use crate::model::query::{Query, Subject};
-use crate::model::schema::KindNo;
+use crate::model::id::ObjectRef;
+use crate::model::query::Query;
 
 /// How often records may turn out to be missing before the question counts as undecidable.
 const ROUNDS: usize = 6;
@@ -27,8 +25,11 @@ struct Look {
 }
 
 /// What a question may still wait for.
+#[derive(Default)]
 struct Patience {
     rounds: usize,
+    /// What is missing could not be read: no second try.
+    unreadable: bool,
     /// Until when changes that are under way are waited for; set when the first is met.
     until: Option<Instant>,
 }
@@ -64,7 +65,7 @@ impl Authorizer {
     /// Decides many questions from one revision of the mirror, in their order.
     pub async fn check_batch(&self, queries: &[Query<'_>]) -> Vec<Answer> {
         self.prepare(queries).await;
-        let mut patience = Patience { rounds: 0, until: None };
+        let mut patience = Patience::default();
         loop {
             let (answers, missing, pending) = self.look_at_all(queries);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
@@ -76,7 +77,7 @@ impl Authorizer {
     /// Decides one question and says why.
     pub async fn explain(&self, query: &Query<'_>) -> Explanation {
         self.prepare(std::slice::from_ref(query)).await;
-        let mut patience = Patience { rounds: 0, until: None };
+        let mut patience = Patience::default();
         loop {
             let (explanation, missing, pending) = self.look_closely(query);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
@@ -106,9 +107,12 @@ impl Authorizer {
 
     /// Reads what is missing, or waits for what is under way. False: no more waiting, the answer stands as it is.
     async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
-        if !missing.is_empty() {
+        if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
-            return patience.rounds <= ROUNDS && self.read(missing).await;
+            if patience.rounds <= ROUNDS && self.read(missing).await {
+                return true;
+            }
+            patience.unreadable = true;
         }
         if !pending {
             return false;
@@ -148,7 +152,7 @@ impl Authorizer {
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
         let pending =
-            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &asked(policy, query), view);
+            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
                 Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
@@ -256,14 +260,4 @@ impl Authorizer {
     fn freshness(&self, revision: u64, moment: Moment) -> Freshness {
         Freshness { revision, as_of: moment.as_of, age: moment.age.unwrap_or_default(), cursor: self.age.cursor() }
     }
-}
-
-/// The objects that a question names: they may be new, and their records on the way.
-fn asked(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
-    let mut asked = Vec::new();
-    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
-        asked.push((policy.schema.subject.kind, Id::from(id)));
-    }
-    asked.extend(policy.kind_no(query.kind).map(|kind| (kind, query.id.clone())));
-    asked
 }

@@ -46,7 +46,7 @@ impl<'b> Files<'b> {
 }
 
 fn complain(node: &Node, path: &Path, what: &str, problems: &mut Problems) -> Option<PathBuf> {
-    problems.add(node.place, format!("{} {what}", path.display()));
+    problems.add(node.place, format!("`{}` {what}", path.display()));
     None
 }
 

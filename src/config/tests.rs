@@ -1,1 +1,289 @@
-//! T
+//! Configurations, good and bad. Every error has its place and its mend, and all are told at once.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use tempfile::{TempDir, tempdir};
+
+use super::*;
+use crate::serve::listen::Address;
+use crate::tracker::kitsu::TokenSource;
+
+/// A directory with a token, an empty file, a studio, a certificate and a key.
+fn directory() -> TempDir {
+    let directory = tempdir().unwrap();
+    for (name, content) in [
+        ("token", "s3cr3t\n"),
+        ("empty", " \n"),
+        ("studio.yaml", ""),
+        ("cert.pem", "c"),
+        ("key.pem", "k"),
+        ("p.yaml", ""),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    }
+    directory
+}
+
+fn variables(list: &[(&str, &str)]) -> Environment {
+    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn read(directory: &TempDir, text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let path = directory.path().join("s.yaml");
+    fs::write(&path, text).unwrap();
+    load(&path, &variables(environment))
+}
+
+/// What is complained about, without the name of the directory.
+fn complaints(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let directory = directory();
+    let name = format!("{}/", directory.path().display());
+    let error = read(&directory, text, environment).expect_err(text);
+    error.lines().iter().map(|line| line.replace(&name, "")).collect()
+}
+
+const KITSU: &str =
+    "tracker: {kitsu: {url: \"https://k.studio/api\", events_url: \"https://k.studio\", token_file: token}}\n";
+const FILE: &str = "tracker: {file: {path: studio.yaml}}\n";
+
+#[test]
+fn defaults() {
+    let directory = directory();
+    let config = read(&directory, KITSU, &[]).unwrap();
+    assert_eq!(config.serve.listen, ["127.0.0.1:7300".parse().unwrap()]);
+    assert_eq!(config.serve.tls, None);
+    assert_eq!(config.authorizer.max_staleness, Duration::from_secs(600));
+    assert_eq!(config.reconcile, Duration::from_secs(300));
+    assert_eq!(config.policy, None);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let Tracker::Kitsu(kitsu) = config.tracker else { panic!("{:?}", config.tracker) };
+    assert_eq!((kitsu.url.as_str(), kitsu.events_url.as_str()), ("https://k.studio/api", "https://k.studio"));
+    assert!(matches!(kitsu.token, TokenSource::File(path) if path == directory.path().join("token")));
+}
+
+#[test]
+fn everything_set() {
+    let directory = directory();
+    let text = format!(
+        "listen: [\"0.0.0.0:7300\", \"unix:/run/s.sock\"]\n\
+         tls: {{cert_file: cert.pem, key_file: key.pem, client_ca_file: cert.pem}}\n\
+         max_staleness: 1h30m\nreconcile: 500ms\npolicy: p.yaml\n{FILE}"
+    );
+    let config = read(&directory, &text, &[]).unwrap();
+    assert_eq!(config.serve.listen.len(), 2);
+    let tls = config.serve.tls.unwrap();
+    assert_eq!(tls.client_ca_file, Some(directory.path().join("cert.pem")));
+    assert_eq!(config.authorizer.max_staleness, Duration::from_secs(5_400));
+    assert_eq!(config.reconcile, Duration::from_millis(500));
+    assert_eq!(config.policy, Some(directory.path().join("p.yaml")));
+    assert!(matches!(config.tracker, Tracker::File(path) if path == directory.path().join("studio.yaml")));
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let directory = directory();
+    let environment = [
+        ("STAGEDOOR__LISTEN", "[\"127.0.0.1:1\", \"unix:/x.sock\"]"),
+        ("STAGEDOOR__MAX_STALENESS", "30s"),
+        ("STAGEDOOR__POLICY", ""),
+        ("STAGEDOOR__TRACKER__KITSU__URL", "https://other.studio/api"),
+        ("STAGEDOOR__TRACKER__KITSU__TOKEN", "[not: yaml"),
+        ("STAGEDOOR__TRACKER__KITSU__TOKEN_FILE", ""),
+    ];
+    let config = read(&directory, &format!("policy: nowhere.yaml\nmax_staleness: 1m\n{KITSU}"), &environment).unwrap();
+    assert_eq!(config.serve.listen.len(), 2);
+    assert_eq!(config.authorizer.max_staleness, Duration::from_secs(30));
+    assert_eq!(config.policy, None);
+    let shown = format!("{:?}", config.tracker);
+    assert!(!shown.contains("not: yaml"), "a token is not shown: {shown}");
+    let Tracker::Kitsu(kitsu) = config.tracker else { panic!("{shown}") };
+    assert_eq!(kitsu.url, "https://other.studio/api");
+    assert!(matches!(kitsu.token, TokenSource::Value(token) if token == "[not: yaml"));
+}
+
+#[test]
+fn the_demo_listens_where_the_environment_says() {
+    let config = demo(&variables(&[("STAGEDOOR__LISTEN", "127.0.0.1:9")])).unwrap();
+    assert_eq!(config.serve.listen, ["127.0.0.1:9".parse::<Address>().unwrap()]);
+    assert!(matches!(config.tracker, Tracker::Demo));
+    let error = demo(&variables(&[("STAGEDOOR__TRACKER__FILE__PATH", "x.yaml")])).unwrap_err();
+    assert!(error.to_string().contains("`--demo` has its own studio"), "{error}");
+}
+
+#[test]
+fn every_error_has_its_place_and_mend() {
+    let cases: Vec<(String, &[(&str, &str)], &str)> = vec![
+        (String::new(), &[], "s.yaml:1:1: `tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`"),
+        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0"),
+        (
+            format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
+            &[],
+            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+        ),
+        (
+            "tracker: {ftrack: {url: x}}".into(),
+            &[],
+            "s.yaml:1:19: `ftrack` is not available in this version of stagedoor; leave it out",
+        ),
+        (format!("listn: []\n{FILE}"), &[], "s.yaml:1:1: unknown key `listn`; did you mean `listen`?"),
+        (format!("listen: []\n{FILE}"), &[], "s.yaml:1:9: `listen:` names no address"),
+        (
+            format!("listen: [x]\n{FILE}"),
+            &[],
+            "s.yaml:1:10: `x` is no address; write an IP address and a port (127.0.0.1:7300) or unix:/path",
+        ),
+        (
+            format!("listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n{FILE}"),
+            &[],
+            "s.yaml:1:25: `127.0.0.1:1` is listened on already",
+        ),
+        (
+            format!("listen: \"0.0.0.0:1\"\n{FILE}"),
+            &[],
+            "s.yaml:1:9: `0.0.0.0:1` can be reached from other machines, and without `tls:` anybody on the way reads and \
+             changes answers; add `tls: {cert_file: ..., key_file: ...}` or listen on 127.0.0.1",
+        ),
+        (
+            format!("listen: \"unix:/s\"\ntls: {{cert_file: cert.pem, key_file: key.pem}}\n{FILE}"),
+            &[],
+            "s.yaml:1:9: `tls:` guards TCP addresses, and none is listened on; leave one of the two out",
+        ),
+        (format!("tls: {{cert_file: cert.pem}}\n{FILE}"), &[], "s.yaml:1:6: `key_file:` is missing"),
+        (
+            format!("tls: {{cert_file: nowhere, key_file: key.pem}}\n{FILE}"),
+            &[],
+            "s.yaml:1:18: `nowhere` cannot be read: there is no such file",
+        ),
+        (
+            format!("max_staleness: 10\n{FILE}"),
+            &[],
+            "s.yaml:1:16: max_staleness: `10` is no length of time; write a number and a unit, like 500ms, 30s, 10m or \
+             1h30m",
+        ),
+        (
+            format!("reconcile: 0s\n{FILE}"),
+            &[],
+            "s.yaml:1:12: reconcile: `0s` is no time at all; write more than nothing, like 30s or 10m",
+        ),
+        (format!("policy: nowhere\n{FILE}"), &[], "s.yaml:1:9: `nowhere` cannot be read: there is no such file"),
+        ("tracker: {file: {path: .}}".into(), &[], "s.yaml:1:24: `.` is no file"),
+        (
+            format!("guard: {{enabled: true}}\n{FILE}"),
+            &[],
+            "s.yaml:1:8: `guard` is not available in this version of stagedoor; leave it out",
+        ),
+        (
+            KITSU.replace("https://k.studio/api", "http://k.studio/api"),
+            &[],
+            "s.yaml:1:24: `http://k.studio/api` sends the token in clear text over the network; write https://",
+        ),
+        (
+            KITSU.replace("https://k.studio/api", "https://me:pw@k.studio"),
+            &[],
+            "s.yaml:1:24: an address must not hold a name or password; give the token in `token_file`",
+        ),
+        (
+            KITSU.replace("https://k.studio/api", "k.studio"),
+            &[],
+            "s.yaml:1:24: `k.studio` is no web address; write one like https://kitsu.studio/api",
+        ),
+        (
+            KITSU.replace("token_file: token", "token: a, token_file: token"),
+            &[],
+            "s.yaml:1:102: `token` and `token_file` are both given; keep one of them",
+        ),
+        (
+            KITSU.replace(", token_file: token", ""),
+            &[],
+            "s.yaml:1:18: `token_file:` is missing: a file that holds the token of a Kitsu bot",
+        ),
+        (
+            KITSU.replace("token_file: token", "token_file: empty"),
+            &[],
+            "s.yaml:1:92: `empty` is empty; it must hold the secret and nothing else",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__LISTN", "x")],
+            "environment variable STAGEDOOR__LISTN: unknown key `listn`; did you mean `listen`?",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__MAX_STALENESS", "soon")],
+            "environment variable STAGEDOOR__MAX_STALENESS: max_staleness: `soon` is no length of time; write a number \
+             and a unit, like 500ms, 30s, 10m or 1h30m",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1\"")],
+            "environment variable STAGEDOOR__LISTEN: begins like a list or map but is none that can be read",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__LISTEN__X", "1")],
+            "environment variable STAGEDOOR__LISTEN: `name: value` lines are needed here, not a list",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__Tls", "1")],
+            "environment variable STAGEDOOR__Tls: is no name of a key; write STAGEDOOR__ and the keys in capitals, two \
+             underscores between",
+        ),
+        (
+            FILE.into(),
+            &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
+            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+        ),
+    ];
+    for (text, environment, told) in cases {
+        let complaints = complaints(&text, environment);
+        assert!(
+            complaints.iter().any(|line| line == told),
+            "{text}\n{environment:?}\nneeds {told}\nhas {complaints:#?}"
+        );
+    }
+}
+
+#[test]
+fn all_errors_at_once_in_the_order_of_the_file() {
+    let text =
+        "listen: [a]\nmax_staleness: b\nadmin: c\nfoo: d\ntracker: {kitsu: {url: ftp://x, token_file: nowhere}}\n";
+    let complaints = complaints(text, &[("STAGEDOOR__RECONCILE", "e")]);
+    let starts: Vec<_> = complaints.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    let places =
+        ["environment variable STAGEDOOR__RECONCILE", "s.yaml:1:10", "s.yaml:2:16", "s.yaml:3:8", "s.yaml:4:1"];
+    assert_eq!(starts[..5], places);
+    assert_eq!(complaints.len(), 8, "{complaints:#?}");
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_warned_of() {
+    let directory = directory();
+    fs::set_permissions(directory.path().join("token"), Permissions::from_mode(0o644)).unwrap();
+    let config = read(&directory, KITSU, &[]).unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].contains("token can be read by everybody on this machine; `chmod 600 "));
+}
+
+#[test]
+fn a_file_that_is_not_there_or_no_yaml() {
+    let error = load(Path::new("/nowhere/s.yaml"), &Environment::new()).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/s.yaml: the configuration cannot be read"), "{error}");
+    let complaints = complaints("listen: [", &[]);
+    assert!(complaints[0].starts_with("s.yaml:") && complaints[0].contains("not YAML"), "{complaints:?}");
+}
+
+#[test]
+fn loopback_may_be_clear_text() {
+    for host in ["127.0.0.1:5000", "localhost:5000", "[::1]:5000", "127.8.0.1"] {
+        let text = KITSU.replace("https://k.studio", &format!("http://{host}"));
+        assert!(read(&directory(), &text, &[]).is_ok(), "{host}");
+    }
+    for host in ["127.0.0.1.example.com", "localhost.studio", "10.0.0.1", "[::2]"] {
+        let text = KITSU.replace("https://k.studio", &format!("http://{host}"));
+        assert!(read(&directory(), &text, &[]).is_err(), "{host}");
+    }
+}

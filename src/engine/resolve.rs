@@ -116,6 +116,22 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
     })
 }
 
+/// The objects that a question names, whether the mirror has heard of them or not: their records may be on the way.
+pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
+    let mut named = Vec::new();
+    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
+        named.push((policy.schema.subject.kind, Id::from(id)));
+    }
+    named.extend(query.project.clone().map(|id| (policy.schema.subject.project, id)));
+    let Some(kind) = policy.kind_no(query.kind) else { return named };
+    named.push((kind, query.id.clone()));
+    let rule = policy.find_rule(kind, query.action, query.field).and_then(|(rule, _)| policy.rule(rule));
+    if let (Some(value), Some(id)) = (rule.and_then(|rule| rule.value.as_ref()), query.value_text()) {
+        named.push((value.kind, Id::from(id.as_str())));
+    }
+    named
+}
+
 fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
     Resolved::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
 }

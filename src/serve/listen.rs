@@ -1,6 +1,5 @@
 //! Addresses that are listened on: TCP and Unix sockets.
 
-mod connection;
 mod socket_file;
 #[cfg(test)]
 mod tests;
@@ -12,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -20,7 +19,6 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::time::Sleep;
 
-use self::connection::Connection;
 use self::socket_file::SocketFile;
 use super::drain::Drain;
 
@@ -28,6 +26,8 @@ use super::drain::Drain;
 const BACKLOG: u32 = 1_024;
 /// How long nothing is accepted after the system refused to (no file handles left, for example).
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long connections that came before the drain began are looked for: the system may not have told of them yet.
+const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// An address to listen on: `127.0.0.1:7300` or `unix:/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub enum Listener {
 pub struct Incoming<L> {
     listener: Option<L>,
     drain: BoxFuture<'static, ()>,
+    /// Set once the server drains.
+    last_call: Option<Pin<Box<Sleep>>>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -66,6 +68,8 @@ pub trait Accept {
     type Io;
     /// The next connection.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
+    /// Lets no more connections come, where that can be done before the listener is closed. What came is still accepted.
+    fn stop(&mut self) {}
 }
 
 // === impl Address ===
@@ -165,7 +169,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 impl<L> Incoming<L> {
     /// What comes in at `listener`.
     pub fn new(listener: L, drain: &Drain) -> Self {
-        Self { listener: Some(listener), drain: drain.wait().boxed(), pause: None }
+        Self { listener: Some(listener), drain: drain.wait().boxed(), last_call: None, pause: None }
     }
 }
 
@@ -174,32 +178,29 @@ impl<L: Accept + Unpin> Stream for Incoming<L> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let Some(listener) = &this.listener else { return Poll::Ready(None) };
-        if let Some(pause) = &mut this.pause {
-            if pause.as_mut().poll(cx).is_pending() && this.drain.poll_unpin(cx).is_pending() {
-                return Poll::Pending;
-            }
-            this.pause = None;
+        let Some(listener) = &mut this.listener else { return Poll::Ready(None) };
+        if this.last_call.is_none() && this.drain.poll_unpin(cx).is_ready() {
+            this.last_call = Some(Box::pin(tokio::time::sleep(LAST_CALL)));
+            listener.stop();
         }
         loop {
-            match listener.poll_accept(cx) {
-                Poll::Ready(Ok(io)) => return Poll::Ready(Some(Ok(io))),
-                Poll::Ready(Err(error)) if is_the_peers(&error) => {}
-                Poll::Ready(Err(error)) => {
+            if let Some(last_call) = &mut this.last_call
+                && last_call.as_mut().poll(cx).is_ready()
+            {
+                this.listener = None;
+                return Poll::Ready(None);
+            }
+            if let Some(pause) = &mut this.pause {
+                ready!(pause.as_mut().poll(cx));
+                this.pause = None;
+            }
+            match ready!(listener.poll_accept(cx)) {
+                Ok(io) => return Poll::Ready(Some(Ok(io))),
+                Err(error) if is_the_peers(&error) => {}
+                Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
-                    let mut pause = Box::pin(tokio::time::sleep(PAUSE));
-                    if pause.as_mut().poll(cx).is_pending() && this.drain.poll_unpin(cx).is_pending() {
-                        this.pause = Some(pause);
-                        return Poll::Pending;
-                    }
-                    this.listener = None;
-                    return Poll::Ready(None);
+                    this.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
                 }
-                Poll::Pending if this.drain.poll_unpin(cx).is_ready() => {
-                    this.listener = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -218,19 +219,23 @@ fn is_the_peers(error: &io::Error) -> bool {
 }
 
 impl Accept for TcpListener {
-    type Io = Connection<TcpStream>;
+    type Io = TcpStream;
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
-        let accepted = std::task::ready!(Self::poll_accept(self, cx));
+        let accepted = ready!(Self::poll_accept(self, cx));
         // Answers are small and must not wait for more to send.
-        Poll::Ready(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| Connection::new(stream))))
+        Poll::Ready(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)))
     }
 }
 
 impl Accept for (UnixListener, SocketFile) {
-    type Io = Connection<UnixStream>;
+    type Io = UnixStream;
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
-        self.0.poll_accept(cx).map_ok(|(stream, _)| Connection::new(stream))
+        self.0.poll_accept(cx).map_ok(|(stream, _)| stream)
+    }
+
+    fn stop(&mut self) {
+        self.1.remove();
     }
 }

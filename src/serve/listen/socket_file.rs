@@ -85,12 +85,18 @@ impl SocketFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Removes the file: nobody can connect any more.
+    pub(super) fn remove(&self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // A file that cannot be removed is taken for dead by the next server.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
-            let _ = fs::remove_file(&self.path);
-        }
+        self.remove();
     }
 }
