@@ -115,7 +115,8 @@ fn the_demo_listens_where_the_environment_says() {
 
 #[test]
 fn every_error_has_its_place_and_mend() {
-    let cases: Vec<(String, &[(&str, &str)], &str)> = vec![
+    type Case<'c> = (String, &'c [(&'c str, &'c str)], &'c str);
+    let cases: Vec<Case<'_>> = vec![
         (String::new(), &[], "s.yaml:1:1: `tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`"),
         ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0"),
         (
@@ -224,7 +225,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__LISTEN__X", "1")],
-            "environment variable STAGEDOOR__LISTEN: `name: value` lines are needed here, not a list",
+            "environment variable STAGEDOOR__LISTEN__X: a text is needed here, not a map",
         ),
         (
             FILE.into(),

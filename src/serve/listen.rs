@@ -1,5 +1,6 @@
 //! Addresses that are listened on: TCP and Unix sockets.
 
+mod authority;
 mod socket_file;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::time::Sleep;
 
+use self::authority::Mended;
 use self::socket_file::SocketFile;
 use super::drain::Drain;
 
@@ -229,10 +231,10 @@ impl Accept for TcpListener {
 }
 
 impl Accept for (UnixListener, SocketFile) {
-    type Io = UnixStream;
+    type Io = Mended<UnixStream>;
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
-        self.0.poll_accept(cx).map_ok(|(stream, _)| stream)
+        self.0.poll_accept(cx).map_ok(|(stream, _)| Mended::new(stream))
     }
 
     fn stop(&mut self) {

@@ -55,6 +55,8 @@ pub struct Options {
     pub reconcile: Duration,
     /// How often the tracker is asked whether it answers and still lets us in.
     pub probe: Duration,
+    /// How long a probe may take; a re-read six times, a look at the log twelve times as long.
+    pub patience: Duration,
     /// How often the stream is compared with the tracker's log, and how far back a look at the log may reach.
     pub audit: Duration,
     pub audit_reach: Duration,
@@ -135,6 +137,7 @@ impl Default for Options {
         Self {
             reconcile: Duration::from_secs(300),
             probe: Duration::from_secs(10),
+            patience: Duration::from_secs(10),
             audit: Duration::from_secs(30),
             audit_reach: Duration::from_secs(100),
             coalesce: Duration::from_millis(4),
@@ -327,6 +330,12 @@ impl<S: Source> Supervisor<S> {
         }
         self.said.insert(doing, (Instant::now(), text));
     }
+}
+
+/// A source that does not answer holds nothing up.
+async fn within<T>(limit: Duration, asked: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+    let late = |_| SourceError::Unavailable(format!("no answer within {} s", limit.as_secs_f32()));
+    tokio::time::timeout(limit, asked).await.map_err(late)?
 }
 
 async fn next(stream: &mut Option<BoxStream<'static, Signal>>) -> Signal {

@@ -20,6 +20,8 @@ mod health;
 mod kitsu_events;
 mod limits;
 mod shutdown;
+mod stranger;
 mod stream;
 mod studio_file;
+mod tls;
 mod waiting;

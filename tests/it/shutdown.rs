@@ -11,8 +11,8 @@ use stagedoor::app::RunError;
 use stagedoor::proto::v1;
 use stagedoor::proto::v1::authorization_client::AuthorizationClient;
 use tokio::task::JoinSet;
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
 
 use crate::app::{App, yes};
 

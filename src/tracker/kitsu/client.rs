@@ -19,6 +19,7 @@ use crate::tracker::backoff::Backoff;
 const MOST_BYTES: usize = 64 << 20;
 const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(30);
+const WHOLE: Duration = Duration::from_secs(120);
 const TRIES: u32 = 3;
 const MEND_TOKEN: &str = "give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file";
 const MEND_ADMIN: &str =
@@ -66,6 +67,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(READ)
+            .timeout(WHOLE)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
             .build()

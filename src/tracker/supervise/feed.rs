@@ -5,16 +5,17 @@ use std::time::{Instant, SystemTime};
 use futures_util::stream::BoxStream;
 
 use super::large::Why;
-use super::{CatchUp, Done, Scope, Signal, Source, SourceError, Supervisor, Timer};
+use super::{CatchUp, Done, Scope, Signal, Source, SourceError, Supervisor, Timer, within};
 use crate::authorizer::Feed;
 use crate::model::id::Str;
 
 impl<S: Source> Supervisor<S> {
     pub(super) fn connect(&self) {
         let source = std::sync::Arc::clone(&self.source);
+        let patience = self.options.patience;
         self.job(async move {
             let connecting = async {
-                let version = source.probe().await?;
+                let version = within(patience, source.probe()).await?;
                 Ok((version, source.events().await?))
             };
             Done::Connected(connecting.await)
@@ -93,7 +94,8 @@ impl<S: Source> Supervisor<S> {
 
     pub(super) fn ask_log(&self, since: SystemTime) {
         let source = std::sync::Arc::clone(&self.source);
-        self.job(async move { Done::CaughtUp { since, found: source.catch_up(since).await } });
+        let patience = self.options.patience.saturating_mul(12);
+        self.job(async move { Done::CaughtUp { since, found: within(patience, source.catch_up(since)).await } });
     }
 
     pub(super) fn caught_up(&mut self, since: SystemTime, found: Result<Option<CatchUp>, SourceError>) {
@@ -130,7 +132,8 @@ impl<S: Source> Supervisor<S> {
 
     pub(super) fn probe(&self) {
         let source = std::sync::Arc::clone(&self.source);
-        self.job(async move { Done::Probed(source.probe().await) });
+        let patience = self.options.patience;
+        self.job(async move { Done::Probed(within(patience, source.probe()).await) });
     }
 
     pub(super) fn probed(&mut self, outcome: Result<Str, SourceError>) {
