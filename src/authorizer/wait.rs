@@ -109,10 +109,9 @@ impl Authorizer {
     async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
         if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
-            if patience.rounds <= ROUNDS && self.read(missing).await {
-                return true;
-            }
-            patience.unreadable = true;
+            patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
+            // Some of it may have been read: what can be decided now is.
+            return true;
         }
         if !pending {
             return false;
