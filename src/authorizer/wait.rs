@@ -109,10 +109,9 @@ impl Authorizer {
     async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
         if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
-            if patience.rounds <= ROUNDS && self.read(missing).await {
-                return true;
-            }
-            patience.unreadable = true;
+            patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
+            // Some of it may have been read: what can be decided now is.
+            return true;
         }
         if !pending {
             return false;
@@ -207,18 +206,14 @@ impl Authorizer {
         let view = mirror.directory.view();
         let mut keys = Vec::new();
         let mut objects = Vec::new();
-        let add = |dep: &Dep, keys: &mut Vec<_>| match *dep {
-            Dep::Node(key) | Dep::Back(key, _) | Dep::Roster(key) => keys.push(key),
-            Dep::Member { person, project } => keys.extend([person, project]),
-        };
         match resolve(&mirror.policy, view, query) {
             Resolved::Case(case) => {
                 let outcome = decide(&mirror.policy, view, &case);
-                outcome.reads.iter().for_each(|dep| add(dep, &mut keys));
+                keys.extend(outcome.reads.iter().flat_map(Dep::objects).flatten());
                 keys.push(case.subject());
                 objects.extend(outcome.missing);
             }
-            Resolved::Decided { reads, .. } => reads.iter().for_each(|dep| add(dep, &mut keys)),
+            Resolved::Decided { reads, .. } => keys.extend(reads.iter().flat_map(Dep::objects).flatten()),
             Resolved::Missing(object) => objects.push(object),
         }
         if !query.id.is_empty() {

@@ -96,11 +96,16 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             },
         ),
     };
-    if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
-        let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
-        if !known {
-            return Err(decided(Reason::ResourceUnknown, &[]));
+    // One object that the tracker has, or none. Of a list each would have to be asked about alone.
+    let known = match (&found.value, query.value.as_deref()) {
+        (None, _) | (Some(_), None | Some(Value::Null)) => true,
+        (Some(value), Some(Value::Text(id))) => {
+            view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some())
         }
+        (Some(_), Some(_)) => false,
+    };
+    if !known {
+        return Err(decided(Reason::ResourceUnknown, &[]));
     }
     Ok(Case {
         query,

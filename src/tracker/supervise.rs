@@ -262,13 +262,20 @@ impl<S: Source> Supervisor<S> {
             Feed::Live => {
                 self.said.clear();
                 tracing::info!(tracker = self.source.name(), "live: changes are heard as they happen");
-                self.authorizer.heard(None);
+                self.equal(None);
             }
             Feed::Degraded => tracing::warn!(
                 tracker = self.source.name(),
                 "degraded: the last good mirror is served and its age grows"
             ),
             Feed::Loading => {}
+        }
+    }
+
+    /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
+    fn equal(&self, position: Option<&str>) {
+        if !self.is_load_owed() {
+            self.authorizer.heard(position);
         }
     }
 

@@ -72,9 +72,8 @@ impl<S: Source> Supervisor<S> {
             Signal::Heartbeat => {}
             Signal::Lost(why) => return self.lost(&why),
         }
-        // While a load is owed, the mirror is known to differ.
-        if self.state == Feed::Live && !self.is_load_owed() {
-            self.authorizer.heard(position.as_deref());
+        if self.state == Feed::Live {
+            self.equal(position.as_deref());
         }
     }
 
@@ -112,7 +111,7 @@ impl<S: Source> Supervisor<S> {
                     self.load();
                 }
                 if let Some(cursor) = cursor {
-                    self.authorizer.heard(Some(&cursor));
+                    self.equal(Some(&cursor));
                 }
             }
             Ok(None) => {
