@@ -11,6 +11,7 @@
 )]
 
 mod app;
+mod bad_inputs;
 mod cases;
 mod command;
 mod differential;
