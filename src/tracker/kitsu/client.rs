@@ -139,7 +139,7 @@ impl Client {
         let said = body.as_deref().map(message).unwrap_or_default();
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => Failure::Token(format!(
-                "zou does not accept the token ({}{said}): it is wrong, has expired or was revoked; {MEND_TOKEN}",
+                "zou does not accept the token ({}{said}): it is wrong, has expired, was revoked, or its bot is not active; {MEND_TOKEN}",
                 status.as_u16()
             )),
             StatusCode::FORBIDDEN => {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use stagedoor::proto::v1;
 use stagedoor::proto::v1::authorization_client::AuthorizationClient;
@@ -15,12 +16,19 @@ use super::kitsu::{
 };
 use super::program::Serving;
 use crate::app::question;
-use crate::kitsu_events::TURN;
+use crate::kitsu_events::{TURN, ready};
 
 /// The token that nobody may ever read.
 const TOKEN: &str = "eyJ-a-token-that-stays-secret";
 
+/// What zou's web framework says where zou says nothing, cut off.
+const WERKZEUG: &str = "The server could not verify that you are authorized to access the URL requested. You either supplied \
+                        the wrong credentials (e.g. a bad password), or your browser doesn't understand how to supply the c";
+
 type Answer = fn() -> Vec<u8>;
+
+const MANAGER: &str = "connecting ERROR the Kitsu token belongs to a manager, who does not see every project and person: make \
+                       the bot an admin in Kitsu, or give the token of one that is (`zou create-bot --role admin`)";
 
 const NO_EVENTS: &str = "connecting WARN the event stream answered 404 to the request to connect; is \
                          tracker.kitsu.events_url the site's root, without /api?";
@@ -32,30 +40,24 @@ const ANSWERS: [(&str, &str, Answer, &str); 26] = [
         "a token that is refused",
         "/auth/authenticated",
         || status("401 Unauthorized", r#"{"msg": "Token has been revoked"}"#),
-        "connecting ERROR zou does not accept the token (401, Token has been revoked): it is wrong, has expired or was revoked; \
+        "connecting ERROR zou does not accept the token (401, Token has been revoked): it is wrong, has expired, was revoked, or its bot is not active; \
          give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file",
     ),
     (
         "a token that is over",
         "/data/persons",
         || status("401 Unauthorized", r#"{"msg": "Token has expired"}"#),
-        "loading ERROR zou does not accept the token (401, Token has expired): it is wrong, has expired or was revoked; give \
+        "loading ERROR zou does not accept the token (401, Token has expired): it is wrong, has expired, was revoked, or its bot is not active; give \
          the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file",
     ),
     (
         "a token that is none",
         "/auth/authenticated",
         || status("422 Unprocessable Entity", r#"{"msg": "Not enough segments"}"#),
-        "connecting ERROR zou does not accept the token (422, Not enough segments): it is wrong, has expired or was revoked; \
+        "connecting ERROR zou does not accept the token (422, Not enough segments): it is wrong, has expired, was revoked, or its bot is not active; \
          give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file",
     ),
-    (
-        "a token of a manager",
-        "/auth/authenticated",
-        || ok(&json!({"user": {"role": "manager"}})),
-        "connecting ERROR the Kitsu token belongs to a manager, who does not see every project and person: make the bot an admin \
-         in Kitsu, or give the token of one that is (`zou create-bot --role admin`)",
-    ),
+    ("a token of a manager", "/auth/authenticated", || ok(&json!({"user": {"role": "manager"}})), MANAGER),
     (
         "a token of nobody",
         "/auth/authenticated",
@@ -346,11 +348,60 @@ fn token_files() {
     table.end(2);
 }
 
-/// The tokens that a real zou does not take.
-#[tokio::test]
+/// What a real zou says of tokens that it does not take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs zou: run tests/run"]
 async fn tokens() {
     let _turn = TURN.lock().await;
+    let zou = ready();
+    let (bot, revoked) = zou.bot("admin").await;
+    let good = zou.rotate(&bot).await;
+    let (_, manager) = zou.bot("manager").await;
+    let (retired, inactive) = zou.bot("admin").await;
+    zou.ask(Method::PUT, &format!("/data/persons/{retired}"), Some(&json!({"active": false}))).await;
+    let (another, _) = zou.bot("admin").await;
+    let foreign = format!("{}x", zou.rotate(&another).await);
+    let rows = [
+        ("revoked", revoked.as_str(), refused("401, Token has been revoked")),
+        ("expired", &expired(&good), refused("401, Signature has expired")),
+        ("of an inactive bot", &inactive, refused(&format!("401, {WERKZEUG}"))),
+        ("signed by somebody else", &foreign, refused("422, Signature verification failed")),
+        ("no token at all", "mysecretpassword", refused("422, Not enough segments")),
+        ("of a manager", &manager, MANAGER.to_owned()),
+    ];
+    let mut table = Table::default();
+    for (what, token, told) in rows {
+        let directory = configured_at(&zou.api, &zou.events, token);
+        let mut serving = Serving::start(directory.path());
+        let said = serving.hear(|line| (line["doing"] == "connecting").then(|| complaint(line)).flatten());
+        assert!(!serving.heard().contains(token), "{what}: the token is told: {}", serving.heard());
+        table.row(what, &told, &said.unwrap_or_else(|heard| heard));
+    }
+    let directory = configured_at(&zou.api, &zou.events, &good);
+    let live = Serving::start(directory.path()).hear(|line| (line["message"] == "the mirror is live").then_some(()));
+    table.row("a good one", "Ok(())", &format!("{live:?}"));
+    table.end(7);
+}
+
+/// What is said where zou says this.
+fn refused(said: &str) -> String {
+    format!(
+        "connecting ERROR zou does not accept the token ({said}): it is wrong, has expired, was revoked, or its bot is not \
+         active; give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file"
+    )
+}
+
+/// The same token, as it would be if it had ended an hour ago.
+fn expired(token: &str) -> String {
+    let directory = std::path::PathBuf::from(std::env::var_os("STAGEDOOR_TEST_DIR").unwrap());
+    let script = "import jwt, sys, time
+token, secret = sys.argv[1], open(sys.argv[2]).read()
+claims = jwt.decode(token, options={'verify_signature': False})
+print(jwt.encode({**claims, 'exp': int(time.time()) - 3600}, secret, algorithm='HS256'))";
+    let mut python = std::process::Command::new(directory.join("venv/bin/python"));
+    let output = python.args(["-c", script, token]).arg(directory.join("secret")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// A directory with a configuration for this Kitsu, and a token.
