@@ -10,6 +10,9 @@ use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
 
+/// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
+const LONGEST_FIELD: usize = 64;
+
 /// A question whose words have been found in the mirror and the policy.
 #[derive(Debug)]
 pub struct Case<'q> {
@@ -247,14 +250,17 @@ impl Case<'_> {
             (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
             (Some(_), Some(_)) => return None,
         };
-        let field = if rule.reads_field { Str::from(self.query.field) } else { Str::default() };
+        let field = if rule.reads_field { self.query.field } else { "" };
+        if field.len() > LONGEST_FIELD {
+            return None;
+        }
         Some(CaseKey {
             subject: self.subject,
             rule: self.rule,
             resource: self.resource,
             project: self.project,
             value,
-            field,
+            field: Str::from(field),
         })
     }
 }

@@ -303,6 +303,10 @@ fn what_a_rule_does_not_look_at_is_not_in_the_key() {
     described.project = Some(Id::from("P"));
     described.properties = properties(&[]);
     assert_eq!(key(&studio, &described), None, "what the caller tells alone is not cached");
+    let long = format!("data.{}", "x".repeat(1_000));
+    let mut endless = Query::new(Subject::Person("man"), "update", "shot", "S");
+    endless.field = &long;
+    assert_eq!(key(&studio, &endless), None, "nor can it be filled with names that are made up");
 }
 
 #[test]
