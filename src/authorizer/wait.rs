@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, unknown};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
@@ -194,7 +194,8 @@ impl Authorizer {
                 look.missing.extend(outcome.missing);
                 (steps, would_allow)
             }
-            _ => (Vec::new(), Vec::new()),
+            Resolved::Decided { decision, .. } => (unknown(policy, view, query, decision.code), Vec::new()),
+            Resolved::Missing(_) => (Vec::new(), Vec::new()),
         };
         let answer = self.answer(&mirror, &look, query);
         (Explanation { answer, steps, would_allow }, look.missing, look.pending)

@@ -114,6 +114,10 @@ async fn a_server_that_goes_on_failing_is_said_to_and_never_with_the_token() {
     for (bad, expected) in [
         (answer("500 Oops", ""), "zou answered 500"),
         (answer("200 OK", "[[["), "is not JSON"),
+        (
+            answer("200 OK", "\n<!DOCTYPE html>"),
+            "a web page came, not JSON; is tracker.kitsu.url the address of its API",
+        ),
         (answer("200 OK", &"[".repeat(10_000)), "is not JSON"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{".to_vec(), "broke off"),
         (answer("302 Found", ""), "is tracker.kitsu.url the address of its API"),
@@ -273,6 +277,31 @@ async fn one_bad_row_does_not_spoil_the_page_but_a_page_of_another_shape_does() 
         .await;
         let error = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap_err();
         assert!(matches!(error, SourceError::Malformed(_)), "{shown}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_short_is_read_again_and_never_taken_for_the_whole() {
+    for (good_from, whole) in [(1, true), (3, true), (4, false), (usize::MAX, false)] {
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(move |target, _| match target {
+            target if target.starts_with("/data/tasks") => {
+                let number = asked.fetch_add(1, Ordering::Relaxed);
+                let rows = if number < good_from { vec![task_row(A)] } else { vec![task_row(A), task_row(B)] };
+                ok(json!({"data": rows, "total": 2}))
+            }
+            target if target.starts_with("/data/entities") => ok(json!({"data": [], "total": 0})),
+            _ => ok(json!([])),
+        })
+        .await;
+        let loaded = server.kitsu().load(Scope::Large, &Progress::logged()).await;
+        match loaded {
+            Ok(snapshot) if whole => assert_eq!(snapshot.changes.len(), 2),
+            Err(SourceError::Malformed(why)) if !whole => {
+                assert!(why.starts_with("/data/tasks: page 1 has 1 rows where the total of 2 means 2"), "{why}");
+            }
+            other => panic!("good from request {good_from}: {other:?}"),
+        }
     }
 }
 
