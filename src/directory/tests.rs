@@ -206,6 +206,7 @@ fn counts_what_really_differed() {
         quarantine("task", "T"),
     ]);
     assert_eq!((applied.changed, applied.quarantined, applied.revision), (4, 1, 1));
+    assert_eq!(directory.view().quarantined(), 1);
 }
 
 #[test]
