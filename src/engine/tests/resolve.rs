@@ -205,7 +205,7 @@ fn what_is_read_on_first_use_is_asked_for() {
     let mut studio = Studio::new();
     let missing = |studio: &Studio, query: &Query<'_>| {
         let view = studio.directory.view();
-        let mut missing = match crate::engine::resolve(&studio.policy, view, query) {
+        let mut missing = match crate::engine::resolve_told(&studio.policy, view, query) {
             Resolved::Missing(object) => vec![object],
             Resolved::Case(case) => crate::engine::decide(&studio.policy, view, &case).missing.into_vec(),
             Resolved::Decided { decision, .. } => panic!("{decision:?}"),
@@ -235,7 +235,7 @@ fn what_is_read_on_first_use_is_asked_for() {
 
 fn key(studio: &Studio, query: &Query<'_>) -> Option<CaseKey> {
     let view = studio.directory.view();
-    match crate::engine::resolve(&studio.policy, view, query) {
+    match crate::engine::resolve_told(&studio.policy, view, query) {
         Resolved::Case(case) => case.key(&studio.policy, view),
         other => panic!("{other:?}"),
     }

@@ -291,6 +291,7 @@ async fn a_page_that_is_too_short_is_read_again_and_never_taken_for_the_whole() 
                 ok(json!({"data": rows, "total": 2}))
             }
             target if target.starts_with("/data/entities") => ok(json!({"data": [], "total": 0})),
+            target if target.starts_with("/auth") => ok(json!({"authenticated": true, "user": {"role": "admin"}})),
             _ => ok(json!([])),
         })
         .await;
