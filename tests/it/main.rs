@@ -19,6 +19,7 @@ mod grpc;
 mod health;
 mod kitsu_events;
 mod limits;
+mod policy;
 mod shutdown;
 mod stranger;
 mod stream;
