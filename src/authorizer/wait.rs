@@ -5,13 +5,11 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::policy::Policy;
-use crate::engine::{Explained, Resolved, Said, decide, explain, resolve};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, unknown};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
-use crate::model::id::{Id, ObjectRef};
-use crate::model::query::{Query, Subject};
-use crate::model::schema::KindNo;
+use crate::model::id::ObjectRef;
+use crate::model::query::Query;
 
 /// How often records may turn out to be missing before the question counts as undecidable.
 const ROUNDS: usize = 6;
@@ -27,8 +25,11 @@ struct Look {
 }
 
 /// What a question may still wait for.
+#[derive(Default)]
 struct Patience {
     rounds: usize,
+    /// What is missing could not be read: no second try.
+    unreadable: bool,
     /// Until when changes that are under way are waited for; set when the first is met.
     until: Option<Instant>,
 }
@@ -64,7 +65,7 @@ impl Authorizer {
     /// Decides many questions from one revision of the mirror, in their order.
     pub async fn check_batch(&self, queries: &[Query<'_>]) -> Vec<Answer> {
         self.prepare(queries).await;
-        let mut patience = Patience { rounds: 0, until: None };
+        let mut patience = Patience::default();
         loop {
             let (answers, missing, pending) = self.look_at_all(queries);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
@@ -76,7 +77,7 @@ impl Authorizer {
     /// Decides one question and says why.
     pub async fn explain(&self, query: &Query<'_>) -> Explanation {
         self.prepare(std::slice::from_ref(query)).await;
-        let mut patience = Patience { rounds: 0, until: None };
+        let mut patience = Patience::default();
         loop {
             let (explanation, missing, pending) = self.look_closely(query);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
@@ -106,9 +107,11 @@ impl Authorizer {
 
     /// Reads what is missing, or waits for what is under way. False: no more waiting, the answer stands as it is.
     async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
-        if !missing.is_empty() {
+        if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
-            return patience.rounds <= ROUNDS && self.read(missing).await;
+            patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
+            // Some of it may have been read: what can be decided now is.
+            return true;
         }
         if !pending {
             return false;
@@ -148,7 +151,7 @@ impl Authorizer {
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
         let pending =
-            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &asked(policy, query), view);
+            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
                 Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
@@ -191,7 +194,8 @@ impl Authorizer {
                 look.missing.extend(outcome.missing);
                 (steps, would_allow)
             }
-            _ => (Vec::new(), Vec::new()),
+            Resolved::Decided { decision, .. } => (unknown(policy, view, query, decision.code), Vec::new()),
+            Resolved::Missing(_) => (Vec::new(), Vec::new()),
         };
         let answer = self.answer(&mirror, &look, query);
         (Explanation { answer, steps, would_allow }, look.missing, look.pending)
@@ -203,18 +207,14 @@ impl Authorizer {
         let view = mirror.directory.view();
         let mut keys = Vec::new();
         let mut objects = Vec::new();
-        let add = |dep: &Dep, keys: &mut Vec<_>| match *dep {
-            Dep::Node(key) | Dep::Back(key, _) | Dep::Roster(key) => keys.push(key),
-            Dep::Member { person, project } => keys.extend([person, project]),
-        };
         match resolve(&mirror.policy, view, query) {
             Resolved::Case(case) => {
                 let outcome = decide(&mirror.policy, view, &case);
-                outcome.reads.iter().for_each(|dep| add(dep, &mut keys));
+                keys.extend(outcome.reads.iter().flat_map(Dep::objects).flatten());
                 keys.push(case.subject());
                 objects.extend(outcome.missing);
             }
-            Resolved::Decided { reads, .. } => reads.iter().for_each(|dep| add(dep, &mut keys)),
+            Resolved::Decided { reads, .. } => keys.extend(reads.iter().flat_map(Dep::objects).flatten()),
             Resolved::Missing(object) => objects.push(object),
         }
         if !query.id.is_empty() {
@@ -256,14 +256,4 @@ impl Authorizer {
     fn freshness(&self, revision: u64, moment: Moment) -> Freshness {
         Freshness { revision, as_of: moment.as_of, age: moment.age.unwrap_or_default(), cursor: self.age.cursor() }
     }
-}
-
-/// The objects that a question names: they may be new, and their records on the way.
-fn asked(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
-    let mut asked = Vec::new();
-    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
-        asked.push((policy.schema.subject.kind, Id::from(id)));
-    }
-    asked.extend(policy.kind_no(query.kind).map(|kind| (kind, query.id.clone())));
-    asked
 }

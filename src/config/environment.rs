@@ -22,7 +22,8 @@ pub(super) fn overlay<'e>(root: &mut Node, environment: &'e Environment, problem
         }
         match node(&keys, value, place) {
             Some(node) => put(root, &keys, node, place, problems),
-            None => problems.add(place, "begins like a list or map but is none that can be read"),
+            None => problems
+                .add(place, "begins like a list or map but is none that can be read; look at its brackets and quotes"),
         }
     }
     names

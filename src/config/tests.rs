@@ -118,11 +118,11 @@ fn every_error_has_its_place_and_mend() {
     type Case<'c> = (String, &'c [(&'c str, &'c str)], &'c str);
     let cases: Vec<Case<'_>> = vec![
         (String::new(), &[], "s.yaml:1:1: `tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`"),
-        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0"),
+        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:` or `file:`"),
         (
             format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
         ),
         (
             "tracker: {ftrack: {url: x}}".into(),
@@ -220,7 +220,8 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1\"")],
-            "environment variable STAGEDOOR__LISTEN: begins like a list or map but is none that can be read",
+            "environment variable STAGEDOOR__LISTEN: begins like a list or map but is none that can be read; \
+             look at its brackets and quotes",
         ),
         (
             FILE.into(),
@@ -241,7 +242,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
         ),
     ];
     for (text, environment, told) in cases {

@@ -88,6 +88,7 @@ pub(super) fn policy(
         compiled.add(rule, false, &mut problems);
     }
     check_names(over, &names, &mut over_problems);
+    check_actions(over, &base, &mut over_problems);
     check_names(&base, &names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
@@ -130,6 +131,27 @@ fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
     }
 }
 
+/// An overlay may have actions of its own, but none that looks like a misspelt one of the pack: the rule that was meant
+/// would stay as it is, and nobody would notice.
+fn check_actions(over: &Source, base: &Source, problems: &mut Problems) {
+    let of_kind = |wanted: &str| -> Vec<&str> {
+        let keys = base.rules.iter().filter_map(split_key);
+        keys.filter(|(kinds, _)| kinds.contains(&wanted)).flat_map(|(_, actions)| actions).collect()
+    };
+    for rule in &over.rules {
+        let Some((kinds, actions)) = split_key(rule) else { continue };
+        for kind in kinds {
+            let known = of_kind(kind);
+            for action in actions.iter().filter(|action| !known.contains(*action)) {
+                if let Some(near) = known.iter().find(|known| strsim::damerau_levenshtein(action, known) == 1) {
+                    let mend = format!("did you mean `{near}`? An action of your own needs a name less like it");
+                    problems.add(rule.key.place, format!("the pack has no `{kind}.{action}`; {mend}"));
+                }
+            }
+        }
+    }
+}
+
 impl Names<'_> {
     /// Whether a word of an alternative means something.
     pub(super) fn knows(&self, word: &str) -> bool {
@@ -142,11 +164,17 @@ impl Names<'_> {
 
     /// The complaint about a word that means nothing.
     pub(super) fn unknown(&self, word: &str) -> String {
+        if word.is_empty() {
+            return "a word is missing here: `+` stands between two words, `!` before one".to_owned();
+        }
         for family in ["role:", "site_role:"] {
             if let Some(role) = word.strip_prefix(family) {
                 let hint = suggestion(role, self.roles.iter().map(|(role, _)| role.as_str()));
                 return format!("there is no role `{role}`{hint}");
             }
+        }
+        if word.contains(char::is_whitespace) {
+            return format!("`{word}`: words are joined by `+`, alternatives are items of the list");
         }
         let known = self.atoms.iter().map(|atom| atom.name.what.as_str());
         let known =

@@ -10,6 +10,9 @@ use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
 
+/// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
+const LONGEST_FIELD: usize = 64;
+
 /// A question whose words have been found in the mirror and the policy.
 #[derive(Debug)]
 pub struct Case<'q> {
@@ -96,11 +99,16 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             },
         ),
     };
-    if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
-        let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
-        if !known {
-            return Err(decided(Reason::ResourceUnknown, &[]));
+    // One object that the tracker has, or none. Of a list each would have to be asked about alone.
+    let known = match (&found.value, query.value.as_deref()) {
+        (None, _) | (Some(_), None | Some(Value::Null)) => true,
+        (Some(value), Some(Value::Text(id))) => {
+            view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some())
         }
+        (Some(_), Some(_)) => false,
+    };
+    if !known {
+        return Err(decided(Reason::ResourceUnknown, &[]));
     }
     Ok(Case {
         query,
@@ -114,6 +122,22 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
         value_default: found.value.as_ref().and_then(|value| value.default.as_ref()),
         field_tail,
     })
+}
+
+/// The objects that a question names, whether the mirror has heard of them or not: their records may be on the way.
+pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
+    let mut named = Vec::new();
+    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
+        named.push((policy.schema.subject.kind, Id::from(id)));
+    }
+    named.extend(query.project.clone().map(|id| (policy.schema.subject.project, id)));
+    let Some(kind) = policy.kind_no(query.kind) else { return named };
+    named.push((kind, query.id.clone()));
+    let rule = policy.find_rule(kind, query.action, query.field).and_then(|(rule, _)| policy.rule(rule));
+    if let (Some(value), Some(id)) = (rule.and_then(|rule| rule.value.as_ref()), query.value_text()) {
+        named.push((value.kind, Id::from(id.as_str())));
+    }
+    named
 }
 
 fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
@@ -226,14 +250,17 @@ impl Case<'_> {
             (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
             (Some(_), Some(_)) => return None,
         };
-        let field = if rule.reads_field { Str::from(self.query.field) } else { Str::default() };
+        let field = if rule.reads_field { self.query.field } else { "" };
+        if field.len() > LONGEST_FIELD {
+            return None;
+        }
         Some(CaseKey {
             subject: self.subject,
             rule: self.rule,
             resource: self.resource,
             project: self.project,
             value,
-            field,
+            field: Str::from(field),
         })
     }
 }

@@ -250,10 +250,7 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(site),
-            Place::Project(project) => {
-                self.reads.push(Dep::Member { person, project });
-                Some(self.view.member(person, project).flatten().or(site))
-            }
+            Place::Project(project) => Some(self.member(person, project)?.flatten().or(site)),
         }
     }
 
@@ -273,11 +270,22 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(false),
-            Place::Project(project) => {
-                let person = self.case.subject;
-                self.reads.push(Dep::Member { person, project });
-                Some(self.view.member(person, project).is_some())
+            Place::Project(project) => Some(self.member(self.case.subject, project)?.is_some()),
+        }
+    }
+
+    /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
+    fn member(&mut self, person: Key, project: Key) -> Option<Option<Option<&'v str>>> {
+        // Asked for by nearly every atom: noted once, so that the list seldom leaves its place.
+        for dep in [Dep::Member { person, project }, Dep::Node(project)] {
+            if !self.reads.contains(&dep) {
+                self.reads.push(dep);
             }
         }
+        if *self.view.state(project) == State::Quarantined {
+            self.quarantined = true;
+            return None;
+        }
+        Some(self.view.member(person, project))
     }
 }

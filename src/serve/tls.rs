@@ -29,8 +29,8 @@ pub enum TlsError {
     Unreadable { path: PathBuf, error: io::Error },
     #[error("tls: {cert} and {key} are no certificate and key in PEM that belong together: {error}", cert = cert.display(), key = key.display())]
     Unfit { cert: PathBuf, key: PathBuf, error: String },
-    #[error("tls: {} holds no certificate of an authority in PEM: {error}", path.display())]
-    Authority { path: PathBuf, error: String },
+    #[error("tls: client_ca_file {}: no certificate in PEM stands there: {error}", path.display())]
+    UnfitAuthority { path: PathBuf, error: String },
 }
 
 impl Config {
@@ -44,10 +44,17 @@ impl Config {
             |path: &PathBuf| std::fs::read(path).map_err(|error| TlsError::Unreadable { path: path.clone(), error });
         let identity = Identity::from_pem(read(cert_file)?, read(key_file)?);
         let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
-        prove(&config).map_err(|error| TlsError::Unfit { cert: cert_file.clone(), key: key_file.clone(), error })?;
+        let unfit = |config: &ServerTlsConfig| {
+            Server::builder().tls_config(config.clone()).err().map(|error| root_cause(&error))
+        };
+        if let Some(error) = unfit(&config) {
+            return Err(TlsError::Unfit { cert: cert_file.clone(), key: key_file.clone(), error });
+        }
         if let Some(path) = client_ca_file {
             config = config.client_ca_root(Certificate::from_pem(read(path)?));
-            prove(&config).map_err(|error| TlsError::Authority { path: path.clone(), error })?;
+            if let Some(error) = unfit(&config) {
+                return Err(TlsError::UnfitAuthority { path: path.clone(), error });
+            }
         }
         Ok(Material(config))
     }
@@ -63,11 +70,6 @@ impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Material")
     }
-}
-
-/// Whether the transport can serve with it.
-fn prove(config: &ServerTlsConfig) -> Result<(), String> {
-    Server::builder().tls_config(config.clone()).map(drop).map_err(|error| root_cause(&error))
 }
 
 /// The transport's errors say little themselves; what they wrap says more.

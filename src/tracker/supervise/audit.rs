@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{CatchUp, Done, Source, SourceError, Supervisor, Timer};
+use super::{CatchUp, Done, Source, SourceError, Supervisor, Timer, within};
 use crate::authorizer::Feed;
 use crate::model::id::ObjectRef;
 use crate::tracker::Scope;
@@ -65,7 +65,8 @@ impl<S: Source> Supervisor<S> {
         self.audit.named.retain(|_, at| at.elapsed() < kept);
         let since = SystemTime::now().checked_sub(self.options.audit).unwrap_or(SystemTime::UNIX_EPOCH);
         let source = std::sync::Arc::clone(&self.source);
-        self.job(async move { Done::Audited(source.catch_up(since).await) });
+        let patience = self.options.patience.saturating_mul(12);
+        self.job(async move { Done::Audited(within(patience, source.catch_up(since)).await) });
     }
 
     pub(super) fn audited(&mut self, found: Result<Option<CatchUp>, SourceError>) {

@@ -3,7 +3,7 @@
 use super::large::Why;
 use super::queue::{Hinted, Settled};
 use super::reader::Request;
-use super::{Done, Scope, Source, SourceError, Supervisor, Timer};
+use super::{Done, Scope, Source, SourceError, Supervisor, Timer, within};
 use crate::directory::LAZY_RECORDS;
 use crate::model::change::{Batch, Change};
 use crate::model::id::ObjectRef;
@@ -85,8 +85,9 @@ impl<S: Source> Supervisor<S> {
             objects.iter().for_each(|object| self.newer_than_load(object));
             self.in_flight += 1;
             let source = std::sync::Arc::clone(&self.source);
+            let patience = self.options.patience.saturating_mul(6);
             self.job(async move {
-                let found = source.reread(&objects).await;
+                let found = within(patience, source.reread(&objects)).await;
                 Done::Reread { objects, found }
             });
         }
@@ -156,7 +157,7 @@ impl<S: Source> Supervisor<S> {
         }
         // All that was announced up to the last signal is in the mirror now.
         if self.queue.is_empty() && self.state == crate::authorizer::Feed::Live && !self.is_load_owed() {
-            self.authorizer.known_equal(self.heard.0);
+            self.authorizer.known_equal(self.heard.steady);
         }
     }
 

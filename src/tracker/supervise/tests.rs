@@ -5,8 +5,8 @@ mod fake;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::fake::{Call, Running, comment, task};
-use super::Options;
-use crate::authorizer::State;
+use super::{Moment, Options};
+use crate::authorizer::{Reader as _, State};
 use crate::model::id::ObjectRef;
 use crate::tracker::{CatchUp, Scope, Signal};
 
@@ -44,15 +44,17 @@ async fn a_hint_is_re_read_and_takes_effect() {
 #[tokio::test]
 async fn chatter_is_coalesced() {
     let running = Running::start(options()).await;
+    running.fake.hold_rereads(true);
     running.fake.assign(true);
     for _ in 0..10_000 {
         running.fake.changed(&[task()]);
     }
-    running.until("assigned", async |running| running.may_comment().await).await;
     running.until("heard", async |running| running.stats.events.get() == 10_000).await;
+    running.fake.hold_rereads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
     running.idle().await;
     let rereads = running.fake.rereads(&task());
-    assert!(rereads < 500, "{rereads} re-reads for 10,000 events about one task");
+    assert!(rereads <= 2, "{rereads} re-reads for 10,000 events about one task");
     running.stop().await;
 }
 
@@ -212,6 +214,59 @@ async fn a_lost_feed_is_caught_up_with() {
 }
 
 #[tokio::test]
+async fn what_the_log_does_not_name_is_not_there_before_it_is_loaded() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    let before = running.authorizer.status().as_of;
+    running.fake.hold_loads(true);
+    let log = CatchUp { objects: Vec::new(), reload: Some(Scope::Large), cursor: Some("7".into()) };
+    running.fake.log(Some(log));
+    running.fake.assign(true);
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("loading", async |running| running.fake.calls().contains(&Call::Load(Scope::Large))).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let status = running.authorizer.status();
+    assert_eq!((status.as_of, &*status.cursor), (before, ""), "a load is owed, so the mirror is not equal");
+    running.fake.hold_loads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_announced_load_that_outlasts_an_outage_is_still_owed() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    running.fake.hold_loads(true);
+    running.fake.assign(true);
+    running.fake.signal(Signal::Reload { scope: Scope::Large, objects: Vec::new() });
+    running.until("loading", async |running| running.fake.calls().contains(&Call::Load(Scope::Large))).await;
+    let before = running.authorizer.status().as_of;
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(!running.may_comment().await);
+    assert_eq!(running.authorizer.status().as_of, before, "what was announced is not in the mirror yet");
+    running.fake.hold_loads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn more_reads_than_the_queue_takes_wait_for_room() {
+    let (asks, mut requests) = super::reader::channel();
+    let objects: Vec<_> = (0..10_000).map(|n| ObjectRef::new("comment", &n.to_string())).collect();
+    let answered = async {
+        for _ in 0..objects.len() {
+            let request = requests.recv().await.expect("asked");
+            let outcome = if request.object.id.is("7") { Err("500".to_owned()) } else { Ok(()) };
+            request.waiter.send(outcome).expect("waited for, whatever became of the others");
+        }
+    };
+    let (read, ()) = tokio::join!(asks.read(objects.clone()), answered);
+    assert_eq!(read.expect_err("one failed").0, "500");
+}
+
+#[tokio::test]
 async fn a_gap_that_the_log_does_not_tell_is_loaded() {
     let running = Running::start(options()).await;
     running.fake.log(None);
@@ -225,8 +280,10 @@ async fn a_gap_that_the_log_does_not_tell_is_loaded() {
 
 #[tokio::test]
 async fn what_the_log_names_and_the_stream_does_not_is_re_read_and_counted() {
-    let audit = Duration::from_millis(10);
-    let running = Running::start(Options { audit, audit_reach: Duration::from_millis(40), ..options() }).await;
+    let (audit, reach) = (Duration::from_millis(50), Duration::from_millis(800));
+    let running = Running::start(Options { audit, audit_reach: reach, ..options() }).await;
+    // Before that the stream cannot have named everything.
+    tokio::time::sleep(reach).await;
     let other = ObjectRef::new("task", "other");
     running.fake.assign(true);
     running.fake.changed(std::slice::from_ref(&other));
@@ -287,6 +344,23 @@ async fn a_tracker_that_refuses_us_degrades_until_it_does_not() {
 }
 
 #[tokio::test]
+async fn a_tracker_that_hangs_holds_nothing_up() {
+    let (probe, patience) = (Duration::from_millis(20), Duration::from_millis(30));
+    let running = Running::start(Options { probe, patience, ..options() }).await;
+    running.fake.hold_probes(true);
+    running.fake.hold_rereads(true);
+    running.fake.assign(true);
+    running.fake.changed(&[task()]);
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    running.until("given up", async |running| running.stats.reread_failures.get() >= 1).await;
+    running.fake.hold_probes(false);
+    running.fake.hold_rereads(false);
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn without_events_there_is_a_mirror_that_ages() {
     let running = Running::start_with(options(), |fake| fake.refuse_events(true));
     running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
@@ -304,4 +378,13 @@ async fn it_ends_when_told_to() {
     let started = Instant::now();
     running.stop().await;
     assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_clock_that_is_put_back_hides_nothing_that_was_missed() {
+    let hour = Duration::from_secs(3600);
+    let ahead = Moment { wall: SystemTime::now() + hour, ..Moment::now() };
+    assert!(ahead.since() <= SystemTime::now());
+    let asleep = Moment { wall: SystemTime::now() - hour, ..Moment::now() };
+    assert_eq!(asleep.since(), asleep.wall);
 }

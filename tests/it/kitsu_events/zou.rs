@@ -16,7 +16,7 @@ pub(crate) struct Zou {
 impl Zou {
     pub(super) fn from_env() -> Self {
         let of = |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"));
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
         Self { api: of("ZOU_API"), events: of("ZOU_EVENTS"), token: of("ZOU_ADMIN_TOKEN"), http }
     }
 

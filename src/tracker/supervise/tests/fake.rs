@@ -39,6 +39,7 @@ pub(super) struct Fake {
     told: Arc<Mutex<Told>>,
     loads: Arc<watch::Sender<bool>>,
     rereads: Arc<watch::Sender<bool>>,
+    probes: Arc<watch::Sender<bool>>,
 }
 
 struct Told {
@@ -127,7 +128,7 @@ impl Fake {
             most_at_once: 0,
         };
         let held = || Arc::new(watch::channel(false).0);
-        Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held() }
+        Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held(), probes: held() }
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -184,6 +185,10 @@ impl Fake {
         self.told.lock().failing = object;
     }
 
+    pub(super) fn hold_probes(&self, hold: bool) {
+        self.probes.send_replace(hold);
+    }
+
     pub(super) fn hold_rereads(&self, hold: bool) {
         self.rereads.send_replace(hold);
     }
@@ -218,6 +223,7 @@ impl Source for Fake {
     }
 
     async fn probe(&self) -> Result<Str, SourceError> {
+        released(&self.probes).await;
         let mut told = self.told.lock();
         told.calls.push(Call::Probe);
         if told.probes_refused { Err(SourceError::Refused("who are you?".into())) } else { Ok(Str::from("fake 1")) }
@@ -278,11 +284,9 @@ impl Source for Fake {
             let fails = told.failing.as_ref().is_some_and(|failing| objects.contains(failing));
             (objects.iter().map(now).collect(), fails)
         };
+        let _ended = Ended { told: &self.told, objects };
         tokio::time::sleep(Duration::from_millis(1)).await;
         released(&self.rereads).await;
-        let mut told = self.told.lock();
-        told.at_once -= 1;
-        told.running.retain(|object| !objects.contains(object));
         if fails { Err(SourceError::Unavailable("500".into())) } else { Ok(changes) }
     }
 
@@ -290,6 +294,20 @@ impl Source for Fake {
         let mut told = self.told.lock();
         told.calls.push(Call::CatchUp(since));
         Ok(told.log.clone())
+    }
+}
+
+/// A re-read that is over, answered or given up.
+struct Ended<'a> {
+    told: &'a Mutex<Told>,
+    objects: &'a [ObjectRef],
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut told = self.told.lock();
+        told.at_once -= 1;
+        told.running.retain(|object| !self.objects.contains(object));
     }
 }
 

@@ -1,0 +1,146 @@
+//! What a change costs: exactly how many decisions it makes to be forgotten.
+
+use super::*;
+
+const ARTISTS: usize = 20;
+const TASKS: usize = 30;
+
+/// A studio of 20 artists and 30 tasks in one project, every artist asked about every task.
+fn busy() -> (Arc<Authorizer>, Vec<String>, Vec<String>) {
+    let authorizer = live();
+    let artists: Vec<String> = (0..ARTISTS).map(|n| format!("artist {n}")).collect();
+    let tasks: Vec<String> = (0..TASKS).map(|n| format!("task {n}")).collect();
+    authorizer.delta(artists.iter().map(|id| Change::Upsert(person(id, "user"))));
+    authorizer.delta(tasks.iter().map(|id| Change::Upsert(task(id, &[]))));
+    let everybody: Vec<_> = artists.iter().map(|id| (id.as_str(), None)).collect();
+    authorizer.delta([team("P", &everybody)]);
+    fill(&authorizer, &artists, &tasks);
+    (authorizer, artists, tasks)
+}
+
+fn fill(authorizer: &Authorizer, artists: &[String], tasks: &[String]) {
+    for artist in artists {
+        for task in tasks {
+            authorizer.now(&ask(artist, "publish", "task", task));
+            assert!(authorizer.now(&ask(artist, "publish", "task", task)).cached);
+        }
+    }
+}
+
+#[test]
+fn a_change_forgets_what_rests_on_it_and_nothing_else() {
+    let (authorizer, artists, tasks) = busy();
+    let everybody: Vec<_> = artists.iter().map(|id| (id.as_str(), None)).collect();
+    let mut with_role = everybody.clone();
+    with_role[0].1 = Some("vendor");
+    let shot =
+        |id: &str| Change::Upsert(Record::new("shot", id).in_project("P").with("created_by", Value::text("adm")));
+    let cases: Vec<(&str, Change, usize)> = vec![
+        ("an assignment", Change::Upsert(task(&tasks[3], &["art"])), ARTISTS),
+        ("the same again", Change::Upsert(task(&tasks[3], &["art"])), 0),
+        ("a new task of the shot", Change::Upsert(task("new", &[])), 0),
+        ("the end of a task", Change::Remove(ObjectRef::new("task", &tasks[4])), ARTISTS),
+        ("a role of one person", Change::Upsert(person(&artists[5], "supervisor")), TASKS - 1),
+        ("a role in the project", team("P", &with_role), TASKS - 1),
+        ("one who leaves the team", team("P", &everybody[..ARTISTS - 1]), 2 * (TASKS - 1)),
+        ("another project's team", team("Q", &everybody), 0),
+        ("a person nobody asked about", Change::Upsert(person("ven", "user")), 0),
+        ("the shot: its creator was looked at last", shot("S"), (ARTISTS - 2) * (TASKS - 1)),
+        ("another shot", shot("S2"), 0),
+    ];
+    for (what, change, expected) in cases {
+        let before = authorizer.forgotten();
+        let applied = authorizer.delta([change]);
+        assert_eq!(authorizer.forgotten() - before, expected as u64, "{what}: {:?}", applied.touched);
+        // Refill for the next one, with what can still be asked.
+        for artist in &artists {
+            for task in &tasks {
+                authorizer.now(&ask(artist, "publish", "task", task));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vendor_rests_on_the_tasks_of_the_shot() {
+    let authorizer = live();
+    authorizer.upsert(task("T2", &[]));
+    let query = ask("ven", "read", "shot", "S");
+    assert_eq!(authorizer.code(&query), Reason::NoGrant);
+    let forgotten_by = |change| {
+        let before = authorizer.forgotten();
+        authorizer.delta([change]);
+        let code = authorizer.code(&query);
+        (authorizer.forgotten() - before, code)
+    };
+    assert_eq!(forgotten_by(Change::Upsert(task("T2", &["ven"]))), (1, Reason::Granted));
+    assert_eq!(forgotten_by(Change::Remove(ObjectRef::new("task", "T2"))), (1, Reason::NoGrant));
+    assert_eq!(forgotten_by(Change::Upsert(task("T3", &["ven"]))), (1, Reason::Granted), "one that came later");
+}
+
+#[test]
+fn a_policy_forgets_everything() {
+    let (authorizer, artists, tasks) = busy();
+    let query = ask(&artists[0], "publish", "task", &tasks[0]);
+    assert_eq!(authorizer.code(&query), Reason::NoGrant);
+    let overlay = "extends: kitsu\nrules: {task.publish: [team]}";
+    authorizer.set_policy(Policy::load("kitsu", Some(("studio.yaml", overlay))).expect("compiles"));
+    let answer = authorizer.now(&query);
+    assert_eq!((answer.decision.code, answer.cached), (Reason::Granted, false));
+    assert_eq!(answer.said.rule, "kitsu/task.publish#1");
+    authorizer.set_policy(policy());
+    assert_eq!(authorizer.code(&query), Reason::NoGrant);
+}
+
+#[test]
+fn a_reconcile_that_finds_nothing_forgets_nothing() {
+    let (authorizer, artists, tasks) = busy();
+    let changes = tasks.iter().map(|id| Change::Upsert(task(id, &[]))).chain([Change::Upsert(task("T", &["art"]))]);
+    let mut snapshot = crate::model::change::Snapshot { complete: vec!["task".into()], ..Default::default() };
+    snapshot.changes = changes.collect();
+    let revision = authorizer.status().revision;
+    let applied = authorizer.apply(Batch::Snapshot(snapshot.clone()));
+    assert_eq!((applied.revision, applied.changed, authorizer.forgotten()), (revision, 0, 0));
+    assert!(authorizer.now(&ask(&artists[0], "publish", "task", &tasks[0])).cached);
+    snapshot.changes.truncate(TASKS - 1);
+    let applied = authorizer.apply(Batch::Snapshot(snapshot));
+    assert_eq!((applied.revision, applied.changed), (revision + 1, 2), "one task and T are gone");
+    assert_eq!(authorizer.forgotten(), ARTISTS as u64);
+}
+
+#[test]
+fn a_cache_without_room_keeps_nothing() {
+    let (authorizer, _) = live_with(Options { cache_capacity: 0, ..Options::default() });
+    let query = ask("art", "publish", "task", "T");
+    for _ in 0..10 {
+        assert!(!authorizer.now(&query).cached);
+    }
+}
+
+#[test]
+fn only_what_is_known_is_cached() {
+    let authorizer = live();
+    for (query, expected) in [
+        (ask("art", "publish", "task", "nowhere"), Reason::ResourceUnknown),
+        (ask("nobody", "publish", "task", "T"), Reason::SubjectUnknown),
+        (ask("art", "fly", "task", "T"), Reason::ActionUnknown),
+    ] {
+        for _ in 0..2 {
+            let answer = authorizer.now(&query);
+            assert_eq!((answer.decision.code, answer.cached), (expected, false));
+        }
+    }
+    authorizer.delta([Change::Quarantine { object: ObjectRef::new("task_type", "tt"), problem: String::new() }]);
+    authorizer.upsert(with_department(person("art", "supervisor")));
+    authorizer.upsert(task("T", &[]));
+    let query = ask("art", "set_priority", "task", "T");
+    for _ in 0..2 {
+        let answer = authorizer.now(&query);
+        assert_eq!((answer.decision.code, answer.cached), (Reason::Quarantined, false));
+    }
+}
+
+fn with_department(mut record: Record) -> Record {
+    record.fields.retain(|(name, _)| name != "departments");
+    record.with("departments", Value::texts(["anim"]))
+}

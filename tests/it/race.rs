@@ -1,0 +1,310 @@
+//! Many threads ask while one applies: what was decided before a change is never served after it.
+//!
+//! Every answer carries the revision that it was read from, and of each revision it is known what is right in it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use stagedoor::authorizer::{Answer, Authorizer, Clock, Feed, Options};
+use stagedoor::cache::Cache;
+use stagedoor::engine::policy::Policy;
+use stagedoor::model::change::{Batch, Change, Dep, Snapshot, Touched};
+use stagedoor::model::decision::{Decision, Reason};
+use stagedoor::model::id::{Id, Key, ObjectRef};
+use stagedoor::model::query::{Query, Subject};
+use stagedoor::model::record::{Member, Record};
+use stagedoor::model::value::Value;
+
+const PEOPLE: usize = 8;
+const READERS: u64 = 3;
+const READS_BETWEEN: u64 = 16;
+/// On a machine that has other things to do a race is shorter.
+const FOR_AT_MOST: Duration = Duration::from_secs(4);
+
+fn policy(overlay: Option<&str>) -> Policy {
+    Policy::load("kitsu", overlay.map(|text| ("studio.yaml", text))).expect("compiles")
+}
+
+fn task(id: &str, assignee: usize) -> Record {
+    let record = Record::new("task", id).in_project("P").with("entity_id", Value::text("S"));
+    record.with("assignees", Value::texts([person(assignee).as_str()]))
+}
+
+fn person(n: usize) -> String {
+    format!("person{n}")
+}
+
+/// A project with eight artists and a task that the first of them is assigned to, at revision 1.
+fn studio(cache_capacity: u64) -> Arc<Authorizer> {
+    let options = Options { cache_capacity, ..Options::default() };
+    let authorizer = Authorizer::new(policy(None), options, Clock::system());
+    let people = (0..PEOPLE).map(|n| {
+        let record = Record::new("person", &person(n)).with("active", true).with("role", Value::text("user"));
+        Change::Upsert(record.with("departments", Value::texts([])))
+    });
+    let members = (0..PEOPLE).map(|n| Member { person: Id::from(person(n).as_str()), role: None }).collect();
+    let rest = [
+        Change::Team { project: Id::from("P"), members },
+        Change::Upsert(Record::new("project", "P")),
+        Change::Upsert(Record::new("shot", "S").in_project("P").with("created_by", Value::Null)),
+        Change::Upsert(task("T", 0)),
+    ];
+    authorizer.apply(Batch::Delta(people.chain(rest).collect()));
+    authorizer.known_equal(Instant::now());
+    authorizer.feed(Feed::Live);
+    authorizer
+}
+
+/// Runs one writer and several readers; between two rounds of the writer the readers go round some times.
+fn race(writes: u64, write: impl Fn(u64) + Sync, read: impl Fn(u64) + Sync) {
+    /// Whoever ends, in peace or by a panic, ends the race.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    // One race at a time: on a small machine the writers would hardly come to write.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let (end, reads, began) = (AtomicBool::new(false), AtomicU64::new(0), Instant::now());
+    let ended = || end.load(Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _end = End(&end);
+            for round in 0..writes {
+                if began.elapsed() > FOR_AT_MOST {
+                    return;
+                }
+                write(round);
+                let enough = reads.load(Ordering::Relaxed) + READS_BETWEEN;
+                while reads.load(Ordering::Relaxed) < enough {
+                    if ended() {
+                        return;
+                    }
+                    std::thread::yield_now();
+                }
+            }
+        });
+        for reader in 0..READERS {
+            let (end, reads, read, ended) = (&end, &reads, &read, &ended);
+            scope.spawn(move || {
+                let _end = End(end);
+                for round in reader.. {
+                    read(round);
+                    reads.fetch_add(1, Ordering::Relaxed);
+                    if ended() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// The person that the task is assigned to at a revision.
+fn assignee(revision: u64) -> usize {
+    usize::try_from(revision - 1).expect("small") % PEOPLE
+}
+
+fn right(answer: &Answer, who: usize, at_least: u64) {
+    let revision = answer.freshness.revision;
+    assert!(revision >= at_least, "asked after revision {at_least}, answered from {revision}");
+    assert_eq!(
+        answer.decision.allowed(),
+        who == assignee(revision),
+        "person {who} at revision {revision}, when the task is person {}'s: {answer:?}",
+        assignee(revision)
+    );
+}
+
+fn checks_while(authorizer: &Authorizer, apply: impl Fn(usize) -> Batch + Sync) {
+    let applied = AtomicU64::new(1);
+    let hits = AtomicU64::new(0);
+    let write = |_| {
+        let next = applied.load(Ordering::Relaxed) + 1;
+        let done = authorizer.apply(apply(assignee(next)));
+        assert_eq!(done.revision, next);
+        applied.store(next, Ordering::Release);
+    };
+    let people: Vec<_> = (0..PEOPLE).map(person).collect();
+    let read = |round: u64| {
+        let who = usize::try_from(round).expect("small") % PEOPLE;
+        let query = Query::new(Subject::Person(&people[who]), "publish", "task", "T");
+        let at_least = applied.load(Ordering::Acquire);
+        let answer = authorizer.check_now(&query).expect("nothing is pending");
+        right(&answer, who, at_least);
+        if answer.cached {
+            hits.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    race(1_000, write, read);
+    let hits = hits.into_inner();
+    assert!(hits > 50, "{hits} answers from the cache prove nothing");
+}
+
+#[test]
+fn no_answer_is_older_than_its_revision() {
+    checks_while(&studio(100_000), |assignee| Batch::Delta(vec![Change::Upsert(task("T", assignee))]));
+}
+
+#[test]
+fn no_answer_is_older_than_its_revision_when_the_cache_overflows() {
+    checks_while(&studio(3), |assignee| Batch::Delta(vec![Change::Upsert(task("T", assignee))]));
+}
+
+#[test]
+fn no_answer_is_older_than_its_revision_while_everything_is_reconciled() {
+    checks_while(&studio(100_000), |assignee| {
+        let changes = vec![Change::Upsert(task("T", assignee))];
+        Batch::Snapshot(Snapshot { complete: vec!["task".into()], changes, ..Snapshot::default() })
+    });
+}
+
+/// The end of a person's membership and his coming back; two kinds of input of one decision change in turn.
+#[test]
+fn no_answer_outlives_a_membership() {
+    let authorizer = studio(100_000);
+    let applied = AtomicU64::new(1);
+    let write = |_| {
+        let next = applied.load(Ordering::Relaxed) + 1;
+        let present = (0..PEOPLE).filter(|n| next % 2 == 1 || n % 2 == 1);
+        let members = present.map(|n| Member { person: Id::from(person(n).as_str()), role: None }).collect();
+        authorizer.apply(Batch::Delta(vec![Change::Team { project: Id::from("P"), members }]));
+        applied.store(next, Ordering::Release);
+    };
+    let people: Vec<_> = (0..PEOPLE).map(person).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("builds");
+    let read = |_| {
+        let queries: Vec<_> = people.iter().map(|id| Query::new(Subject::Person(id), "read", "project", "P")).collect();
+        let at_least = applied.load(Ordering::Acquire);
+        let answers = runtime.block_on(authorizer.check_batch(&queries));
+        for (who, answer) in answers.iter().enumerate() {
+            let revision = answer.freshness.revision;
+            assert!(revision >= at_least);
+            assert_eq!(revision, answers[0].freshness.revision, "one batch, one revision");
+            let expected = revision % 2 == 1 || who % 2 == 1;
+            assert_eq!(answer.decision.allowed(), expected, "person {who} at revision {revision}");
+        }
+    };
+    race(200, write, read);
+}
+
+/// A policy has no revision: where none was put in force between the looks before and after, the answer must be its own.
+#[test]
+fn no_answer_outlives_its_policy() {
+    let authorizer = studio(100_000);
+    let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let wide = "extends: kitsu\nrules: {task.publish: [team]}";
+    let write = |_| {
+        let next = begun.fetch_add(1, Ordering::SeqCst) + 1;
+        authorizer.set_policy(policy((next % 2 == 1).then_some(wide)));
+        done.store(next, Ordering::SeqCst);
+    };
+    let sure = AtomicU64::new(0);
+    let stranger = person(1);
+    let read = |_| {
+        let before = done.load(Ordering::SeqCst);
+        let query = Query::new(Subject::Person(&stranger), "publish", "task", "T");
+        let answer = authorizer.check_now(&query).expect("nothing is pending");
+        if begun.load(Ordering::SeqCst) == before {
+            assert_eq!(answer.decision.allowed(), before % 2 == 1, "policy {before}: {answer:?}");
+            sure.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    race(40, write, read);
+    let sure = sure.into_inner();
+    assert!(sure > 10, "{sure} answers prove nothing");
+}
+
+/// Records that are read on first use come and go, and their handles are used again by others.
+#[test]
+fn no_answer_is_given_for_another_object() {
+    let authorizer = studio(100_000);
+    let comment = |id: &str, author: usize| {
+        let record = Record::new("comment", id).with("object_id", Value::text("T"));
+        Change::Upsert(record.with("person_id", Value::text(&person(author))).with("for_client", false))
+    };
+    // Comment A is person 0's, comment B person 1's; one of them is held at a time, by the same handle.
+    let write = |round: u64| {
+        let (goes, comes, author) = if round.is_multiple_of(2) { ("B", "A", 0) } else { ("A", "B", 1) };
+        let forget = Change::Forget(ObjectRef::new("comment", goes));
+        authorizer.apply(Batch::Delta(vec![forget, comment(comes, author)]));
+    };
+    let answered = AtomicU64::new(0);
+    let people: Vec<_> = (0..2).map(person).collect();
+    let read = |round: u64| {
+        let who = usize::try_from(round).expect("small") % 2;
+        for (comment, author) in [("A", 0), ("B", 1)] {
+            let query = Query::new(Subject::Person(&people[who]), "delete", "comment", comment);
+            if let Some(answer) = authorizer.check_now(&query) {
+                assert_eq!(answer.decision.allowed(), who == author, "person {who}, comment {comment}: {answer:?}");
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    race(1_000, write, read);
+    let answered = answered.into_inner();
+    assert!(answered > 100, "{answered} answers prove nothing");
+}
+
+/// Every order in which the steps of two readers and a writer can follow each other, given that a reader decides and puts
+/// under the read guard, and the writer changes and forgets under the write guard.
+#[test]
+fn every_order_of_put_and_forget() {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    enum Act {
+        Decide(usize),
+        Put(usize),
+        ChangeAndForget,
+    }
+    let mut orders = HashSet::new();
+    let acts = [Act::Decide(0), Act::Put(0), Act::Decide(1), Act::Put(1), Act::ChangeAndForget];
+    permute(&mut acts.to_vec(), 0, &mut |order| {
+        let at = |act| order.iter().position(|other| *other == act).expect("is in it");
+        let guarded = (0..2).all(|reader| {
+            let (decide, put, change) = (at(Act::Decide(reader)), at(Act::Put(reader)), at(Act::ChangeAndForget));
+            decide < put && !(decide < change && change < put)
+        });
+        if guarded {
+            orders.insert(order.to_vec());
+        }
+    });
+    assert_eq!(orders.len(), 14);
+    let touched = Touched { everything: false, deps: vec![Dep::Node(Key(7))] };
+    let decided = |world: u64| Decision::deny(if world == 0 { Reason::Granted } else { Reason::NoGrant });
+    for order in orders {
+        for everything in [false, true] {
+            let cache = Cache::new(100);
+            let mut world = 0;
+            let mut held = [None, None];
+            for act in &order {
+                match act {
+                    Act::Decide(reader) => held[*reader] = Some(decided(world)),
+                    Act::Put(reader) => cache.put("key", held[*reader].expect("decided before"), &[Dep::Node(Key(7))]),
+                    Act::ChangeAndForget => {
+                        world = 1;
+                        cache.forget(&if everything { Touched::everything() } else { touched.clone() });
+                    }
+                }
+                if let Some(entry) = cache.get(&"key") {
+                    assert_eq!(entry.decision, decided(world), "{order:?} up to {act:?}");
+                }
+            }
+        }
+    }
+}
+
+fn permute<T: Copy>(list: &mut Vec<T>, from: usize, each: &mut impl FnMut(&[T])) {
+    if from == list.len() {
+        each(list);
+    }
+    for at in from..list.len() {
+        list.swap(from, at);
+        permute(list, from + 1, each);
+        list.swap(from, at);
+    }
+}
