@@ -1,8 +1,10 @@
 //! Logs: to standard error, as lines for people or as JSON.
 
 use std::io::IsTerminal as _;
+use std::str::FromStr as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,10 +23,12 @@ const NEVER_TRACED: &str = "tungstenite=info";
 
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
-#[error("`{filter}` is no log filter: {error}; write a level (error, warn, info, debug, trace) or module=level pairs")]
+#[error(
+    "`{filter}` is no log filter: {problem}; write a level (error, warn, info, debug, trace) or module=level pairs"
+)]
 pub struct FilterError {
     filter: String,
-    error: tracing_subscriber::filter::ParseError,
+    problem: String,
 }
 
 /// Begins logging. `format`: for people on a terminal and JSON elsewhere, where none is asked for.
@@ -46,13 +50,28 @@ pub fn init(format: Option<Format>, filter: Option<&str>) -> Result<(), FilterEr
 }
 
 fn levels(filter: &str) -> Result<EnvFilter, FilterError> {
-    EnvFilter::try_new(format!("{filter},{NEVER_TRACED}"))
-        .map_err(|error| FilterError { filter: filter.to_owned(), error })
+    let wrong = |problem| FilterError { filter: filter.to_owned(), problem };
+    // A word alone that is no level would be taken for a module, and everything else would be silent.
+    let words = filter.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', '{', ':']));
+    if let Some(word) = words.filter(|word| !word.is_empty()).find(|word| LevelFilter::from_str(word).is_err()) {
+        return Err(wrong(format!("`{word}` is no level")));
+    }
+    EnvFilter::try_new(format!("{filter},{NEVER_TRACED}")).map_err(|error| wrong(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misspelt_level_silences_nothing() {
+        for filter in ["inof", "warn,debg", "info, loud"] {
+            assert!(levels(filter).unwrap_err().to_string().contains("` is no level; write a level"), "{filter}");
+        }
+        for filter in ["INFO", "off", "warn,stagedoor=debug", "info,stagedoor::tracker", "", "info,"] {
+            assert!(levels(filter).is_ok(), "{filter}");
+        }
+    }
 
     #[test]
     fn no_filter_makes_handshakes_traced() {

@@ -106,9 +106,11 @@ fn the_environment_overrides_the_file() {
 
 #[test]
 fn the_demo_listens_where_the_environment_says() {
-    let config = demo(&variables(&[("STAGEDOOR__LISTEN", "127.0.0.1:9")])).unwrap();
-    assert_eq!(config.serve.listen, ["127.0.0.1:9".parse::<Address>().unwrap()]);
-    assert!(matches!(config.tracker, Tracker::Demo));
+    for address in ["127.0.0.1:9", "[::1]:9"] {
+        let config = demo(&variables(&[("STAGEDOOR__LISTEN", address)])).unwrap();
+        assert_eq!(config.serve.listen, [address.parse::<Address>().unwrap()]);
+    }
+    assert!(matches!(demo(&variables(&[])).unwrap().tracker, Tracker::Demo));
     let error = demo(&variables(&[("STAGEDOOR__TRACKER__FILE__PATH", "x.yaml")])).unwrap_err();
     assert!(error.to_string().contains("`--demo` has its own studio"), "{error}");
 }
@@ -219,9 +221,9 @@ fn every_error_has_its_place_and_mend() {
         ),
         (
             FILE.into(),
-            &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1\"")],
-            "environment variable STAGEDOOR__LISTEN: begins like a list or map but is none that can be read; \
-             look at its brackets and quotes",
+            &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1]")],
+            "environment variable STAGEDOOR__LISTEN: looks like a list or map but is none that can be read; look at its \
+             brackets and quotes",
         ),
         (
             FILE.into(),

@@ -100,6 +100,11 @@ const MISTAKES: &[(&str, &str)] = &[
         "studio.yaml:3:10: there is no atom or term `leed`; did you mean `lead`?",
     ),
     (
+        "extends: kitsu\nterms: {mange: [admin]}\natoms: {assignd: {says: x, when: subject is subject}}",
+        "studio.yaml:2:9: no rule or term names `mange`; did you mean to replace the pack's `manage`?\n\
+         studio.yaml:3:9: no rule or term names `assignd`; did you mean to replace the pack's `assigned`?",
+    ),
+    (
         "extends: kitsu\nterms: {team: [admin]}",
         "studio.yaml:2:9: `team` has a meaning of its own and cannot be defined",
     ),
