@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, unknown};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, resolve_told, unknown};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
@@ -55,7 +55,7 @@ impl Authorizer {
         if consistency.at_least_revision > mirror.directory.revision() {
             return None;
         }
-        let look = self.look(&mirror, query);
+        let look = self.look(&mirror, query, false);
         if look.pending || !look.missing.is_empty() {
             return None;
         }
@@ -67,7 +67,7 @@ impl Authorizer {
         self.prepare(queries).await;
         let mut patience = Patience::default();
         loop {
-            let (answers, missing, pending) = self.look_at_all(queries);
+            let (answers, missing, pending) = self.look_at_all(queries, patience.unreadable);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
                 return answers;
             }
@@ -79,7 +79,7 @@ impl Authorizer {
         self.prepare(std::slice::from_ref(query)).await;
         let mut patience = Patience::default();
         loop {
-            let (explanation, missing, pending) = self.look_closely(query);
+            let (explanation, missing, pending) = self.look_closely(query, patience.unreadable);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
                 return explanation;
             }
@@ -131,12 +131,12 @@ impl Authorizer {
         }
     }
 
-    fn look_at_all(&self, queries: &[Query<'_>]) -> (Vec<Answer>, Vec<ObjectRef>, bool) {
+    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, bool) {
         let mirror = self.mirror.read();
         let mut missing = Vec::new();
         let mut pending = false;
         let answers = queries.iter().map(|query| {
-            let mut look = self.look(&mirror, query);
+            let mut look = self.look(&mirror, query, told);
             pending |= look.pending;
             missing.append(&mut look.missing);
             self.answer(&mirror, &look, query)
@@ -147,11 +147,13 @@ impl Authorizer {
         (answers, missing, pending)
     }
 
-    fn look(&self, mirror: &Mirror, query: &Query<'_>) -> Look {
+    /// `told`: the tracker could not be read, so that what the caller tells stands for the record.
+    fn look(&self, mirror: &Mirror, query: &Query<'_>, told: bool) -> Look {
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
         let pending =
             |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
+        let resolve = if told { resolve_told } else { resolve };
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
                 Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
@@ -182,11 +184,12 @@ impl Authorizer {
         }
     }
 
-    fn look_closely(&self, query: &Query<'_>) -> (Explanation, Vec<ObjectRef>, bool) {
+    fn look_closely(&self, query: &Query<'_>, told: bool) -> (Explanation, Vec<ObjectRef>, bool) {
         let mirror = self.mirror.read();
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
-        let mut look = self.look(&mirror, query);
+        let mut look = self.look(&mirror, query, told);
+        let resolve = if told { resolve_told } else { resolve };
         let (steps, would_allow) = match resolve(policy, view, query) {
             Resolved::Case(case) => {
                 let Explained { steps, would_allow, outcome } = explain(policy, view, &case);

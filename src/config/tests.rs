@@ -231,6 +231,11 @@ fn every_error_has_its_place_and_mend() {
             "environment variable STAGEDOOR__LISTEN__X: a text is needed here, not a map",
         ),
         (
+            format!("listen: [\"127.0.0.1:1\"]\n{FILE}"),
+            &[("STAGEDOOR__LISTEN__X", "1")],
+            "environment variable STAGEDOOR__LISTEN__X: there is no `x` to set: what is above it is a list",
+        ),
+        (
             FILE.into(),
             &[("STAGEDOOR__Tls", "1")],
             "environment variable STAGEDOOR__Tls: is no name of a key; write STAGEDOOR__ and the keys in capitals, two \

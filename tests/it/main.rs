@@ -21,6 +21,7 @@ mod health;
 mod kitsu_events;
 mod limits;
 mod model;
+mod policy;
 mod property;
 mod race;
 mod shutdown;

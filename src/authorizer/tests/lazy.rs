@@ -125,6 +125,27 @@ async fn what_cannot_be_read_cannot_be_decided_and_is_not_remembered() {
     assert_eq!((answer.decision.code, answer.cached), (Reason::Granted, false));
 }
 
+#[tokio::test]
+async fn what_a_caller_tells_counts_only_where_the_tracker_cannot_be_read() {
+    let authorizer = live();
+    let tracker = Tracker::of(&authorizer, vec![comment("C", "man")]);
+    let told = |author: &str| {
+        let properties = [("object_id", "T"), ("person_id", author)].map(|(name, id)| (name.into(), Value::text(id)));
+        let mut query = ask("art", "delete", "comment", "C");
+        query.properties = Some(std::borrow::Cow::Owned(Value::Map(properties.to_vec())));
+        query
+    };
+    assert_eq!(authorizer.check(&told("art")).await.decision.code, Reason::NoGrant, "the tracker knows who wrote it");
+    authorizer.delta([Change::Forget(ObjectRef::new("comment", "C"))]);
+    assert_eq!(authorizer.check(&told("art")).await.decision.code, Reason::NoGrant, "held or not");
+    authorizer.delta([Change::Forget(ObjectRef::new("comment", "C"))]);
+    *tracker.mood.lock() = Mood::Down;
+    for (author, code) in [("art", Reason::Granted), ("man", Reason::NoGrant)] {
+        let answer = authorizer.check(&told(author)).await;
+        assert_eq!((answer.decision.code, answer.cached), (code, false));
+    }
+}
+
 /// Reads `C1`, and stumbles over everything else.
 #[derive(Debug)]
 struct Stumbling(Weak<Authorizer>);

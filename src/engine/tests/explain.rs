@@ -171,7 +171,7 @@ fn a_name_that_means_nothing_is_told() {
         (value("nowhere"), "the mirror has no task_status `nowhere`"),
     ] {
         let view = studio.directory.view();
-        let Resolved::Decided { decision, .. } = crate::engine::resolve(&studio.policy, view, &query) else {
+        let Resolved::Decided { decision, .. } = crate::engine::resolve_told(&studio.policy, view, &query) else {
             panic!("{told}: a rule was reached");
         };
         let steps = crate::engine::unknown(&studio.policy, view, &query, decision.code);

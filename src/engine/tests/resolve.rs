@@ -205,7 +205,7 @@ fn what_is_read_on_first_use_is_asked_for() {
     let mut studio = Studio::new();
     let missing = |studio: &Studio, query: &Query<'_>| {
         let view = studio.directory.view();
-        let mut missing = match crate::engine::resolve(&studio.policy, view, query) {
+        let mut missing = match crate::engine::resolve_told(&studio.policy, view, query) {
             Resolved::Missing(object) => vec![object],
             Resolved::Case(case) => crate::engine::decide(&studio.policy, view, &case).missing.into_vec(),
             Resolved::Decided { decision, .. } => panic!("{decision:?}"),
@@ -235,7 +235,7 @@ fn what_is_read_on_first_use_is_asked_for() {
 
 fn key(studio: &Studio, query: &Query<'_>) -> Option<CaseKey> {
     let view = studio.directory.view();
-    match crate::engine::resolve(&studio.policy, view, query) {
+    match crate::engine::resolve_told(&studio.policy, view, query) {
         Resolved::Case(case) => case.key(&studio.policy, view),
         other => panic!("{other:?}"),
     }
@@ -303,6 +303,10 @@ fn what_a_rule_does_not_look_at_is_not_in_the_key() {
     described.project = Some(Id::from("P"));
     described.properties = properties(&[]);
     assert_eq!(key(&studio, &described), None, "what the caller tells alone is not cached");
+    let long = format!("data.{}", "x".repeat(1_000));
+    let mut endless = Query::new(Subject::Person("man"), "update", "shot", "S");
+    endless.field = &long;
+    assert_eq!(key(&studio, &endless), None, "nor can it be filled with names that are made up");
 }
 
 #[test]

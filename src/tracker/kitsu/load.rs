@@ -147,6 +147,10 @@ async fn pages(client: &Client, table: Table, progress: &Progress, mut row: impl
         if page.saturating_mul(PAGE) >= total {
             return Ok(());
         }
+        if u64::try_from(rows.len()).unwrap_or(0) < PAGE {
+            let path = table.path();
+            return Err(Failure::Malformed(format!("{path}: page {page} of {total} rows is shorter than asked for")));
+        }
         page += 1;
     }
 }

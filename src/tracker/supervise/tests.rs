@@ -5,7 +5,7 @@ mod fake;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::fake::{Call, Running, comment, task};
-use super::Options;
+use super::{Moment, Options};
 use crate::authorizer::{Reader as _, State};
 use crate::model::id::ObjectRef;
 use crate::tracker::{CatchUp, Scope, Signal};
@@ -378,4 +378,13 @@ async fn it_ends_when_told_to() {
     let started = Instant::now();
     running.stop().await;
     assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_clock_that_is_put_back_hides_nothing_that_was_missed() {
+    let hour = Duration::from_secs(3600);
+    let ahead = Moment { wall: SystemTime::now() + hour, ..Moment::now() };
+    assert!(ahead.since() <= SystemTime::now());
+    let asleep = Moment { wall: SystemTime::now() - hour, ..Moment::now() };
+    assert_eq!(asleep.since(), asleep.wall);
 }
