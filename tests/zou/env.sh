@@ -47,7 +47,10 @@ spawn() {
   local name=$1
   shift
   if alive "$name"; then return; fi
-  (cd "$dir" && exec setsid "$@") >>"$dir/log/$name.log" 2>&1 </dev/null 9>&- &
+  local at=$dir
+  # Its user may not be able to enter the test directory.
+  if [ "$name" = postgres ]; then at=/; fi
+  (cd "$at" && exec setsid "$@") >>"$dir/log/$name.log" 2>&1 </dev/null 9>&- &
   echo "$! $(began $!)" >"$dir/run/$name.pid"
 }
 
@@ -71,13 +74,27 @@ reap() {
 await() {
   local name=$1 i
   shift
-  for ((i = 0; i < 600; i++)); do
+  for ((i = 0; i < 1800; i++)); do
     if "$@" >/dev/null 2>&1; then return; fi
     alive "$name" || break
     sleep 0.1
   done
   tail -20 "$dir/log/$name.log" >&2
   die "$name did not come up"
+}
+
+# Where PostgreSQL's files are: here, or where its user can enter if that is not here.
+pg_dir() { cat "$dir/run/pg-dir" 2>/dev/null || echo "$dir/pg"; }
+
+# Stops everything that was started, by pid file.
+stop_all() {
+  local name
+  for name in events api redis; do reap "$name"; done
+  reap postgres INT
+  if [ -s "$dir/run/pg-dir" ]; then
+    rm -rf "$(pg_dir)" "$dir/run/pg-dir" "$dir/clean"
+  fi
+  rm -f "$dir/zou.env"
 }
 
 # The settings of this zou: ports and secret are made once for each start, see `start`.
