@@ -56,6 +56,13 @@ impl<'v> Walk<'v> {
         }
     }
 
+    /// Notes an input; the same one often comes several times in a row.
+    fn note(&mut self, dep: Dep) {
+        if !self.reads.iter().rev().take(8).any(|noted| *noted == dep) {
+            self.reads.push(dep);
+        }
+    }
+
     /// The values at the end of a path.
     pub(super) fn values(&mut self, path: &'v Path) -> Vals<'v> {
         let mut steps = path.steps.as_slice();
@@ -111,11 +118,11 @@ impl<'v> Walk<'v> {
                 },
                 Step::Link(kind) => self.link(key, *kind, &mut to),
                 Step::Back(back) => {
-                    self.reads.push(Dep::Back(key, *back));
+                    self.note(Dep::Back(key, *back));
                     to.list.extend(self.view.back(key, *back).iter().map(|key| Val::Key(*key)));
                 }
                 Step::Roster => {
-                    self.reads.push(Dep::Roster(key));
+                    self.note(Dep::Roster(key));
                     to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
                 }
                 Step::RoleHere => self.role_into(key, true, &mut to),
@@ -126,7 +133,7 @@ impl<'v> Walk<'v> {
     }
 
     fn row(&mut self, key: Key, to: &mut Vals<'v>) -> Option<&'v crate::directory::Row> {
-        self.reads.push(Dep::Node(key));
+        self.note(Dep::Node(key));
         match self.view.state(key) {
             State::Record(row) => return Some(row),
             State::Quarantined => self.quarantined = true,
@@ -276,12 +283,8 @@ impl<'v> Walk<'v> {
 
     /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
     fn member(&mut self, person: Key, project: Key) -> Option<Option<Option<&'v str>>> {
-        // Asked for by nearly every atom: noted once, so that the list seldom leaves its place.
-        for dep in [Dep::Member { person, project }, Dep::Node(project)] {
-            if !self.reads.contains(&dep) {
-                self.reads.push(dep);
-            }
-        }
+        self.note(Dep::Member { person, project });
+        self.note(Dep::Node(project));
         if *self.view.state(project) == State::Quarantined {
             self.quarantined = true;
             return None;
