@@ -181,6 +181,7 @@ const ANSWERS: [(&str, &str, Answer, &str); 26] = [
 
 /// A record that cannot be understood: where it comes from, what is said of it, a question that touches it with its
 /// answer, and one that does not and is allowed.
+#[expect(clippy::type_complexity, reason = "a table, read by its rows")]
 const RECORDS: [(&str, &str, Answer, &str, (&str, &str), &str); 12] = [
     (
         "a project that is a number",
