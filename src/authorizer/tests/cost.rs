@@ -155,6 +155,7 @@ fn what_lies_far_off_is_noticed() {
         Change::Upsert(Record::new("department", "anim")),
         Change::Upsert(Record::new("project_status", "closed").with("name", Value::text("Closed"))),
         Change::Upsert(Record::new("project", "P").with("project_status_id", Value::text("open"))),
+        Change::Upsert(Record::new("project", "Q").with("project_status_id", Value::text("closed"))),
     ]);
     let members = [("cli", None), ("art", None), ("sup", None), ("ven", None)];
     authorizer.delta([team("P", &members[..1])]);
