@@ -40,7 +40,7 @@ use crate::model::id::{ObjectRef, Str};
 use freshness::Age;
 use pending::Pending;
 
-/// How many changes of a snapshot are applied under one write guard: checks get in between.
+/// How many changes are applied under one write guard: checks get in between.
 const CHUNK: usize = 512;
 
 /// What can be set when an authorizer is made.
@@ -109,25 +109,22 @@ impl Authorizer {
     /// Applies a batch: afterwards every answer is from the mirror with it.
     pub fn apply(&self, batch: Batch) -> Applied {
         let _turn = self.writing.lock();
-        let mut total = Applied::default();
-        match batch {
-            Batch::Delta(changes) => total = self.apply_changes(changes),
-            Batch::Snapshot(snapshot) => {
-                let differences = self.mirror.read().directory.difference(snapshot);
-                total.revision = self.mirror.read().directory.revision();
-                let mut rest = differences.into_iter();
-                loop {
-                    let chunk: Vec<Change> = rest.by_ref().take(CHUNK).collect();
-                    if chunk.is_empty() {
-                        break;
-                    }
-                    let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk);
-                    total.revision = revision;
-                    total.changed += changed;
-                    total.quarantined += quarantined;
-                    total.touched.deps.append(&mut touched.deps);
-                }
+        let changes = match batch {
+            Batch::Delta(changes) => changes,
+            Batch::Snapshot(snapshot) => self.mirror.read().directory.difference(snapshot),
+        };
+        let mut total = Applied { revision: self.mirror.read().directory.revision(), ..Applied::default() };
+        let mut rest = changes.into_iter();
+        loop {
+            let chunk: Vec<Change> = rest.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
             }
+            let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk);
+            total.revision = revision;
+            total.changed += changed;
+            total.quarantined += quarantined;
+            total.touched.deps.append(&mut touched.deps);
         }
         self.applied.notify_waiters();
         total

@@ -128,9 +128,9 @@ struct Explain {
     ask: Ask,
 }
 
-/// Check configuration and policy files: all errors at once, each with its line and column.
+/// Check configuration, policy and studio files: all errors at once, each with its line and column.
 ///
-/// Which of the two a file is shows by its keys. Exit code: 0 all good, 2 something is wrong.
+/// Which of them a file is shows by its keys; the files that a configuration names are checked with it. Exit code: 0 all good, 2 something is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   stagedoor validate stagedoor.yaml policy.yaml")]

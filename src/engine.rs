@@ -20,9 +20,11 @@ mod resolve;
 mod said;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod walk;
 
 pub use decide::{Outcome, decide};
 pub use explain::{Explained, Step, StepOutcome, explain};
-pub use resolve::{Case, CaseKey, Resolved, named, resolve};
+pub use resolve::{Case, CaseKey, Resolved, named, resolve, resolve_told};
 pub use said::Said;
+pub use unknown::unknown;

@@ -11,7 +11,7 @@ mod tests;
 use std::borrow::Cow;
 
 pub use problem::{Problem, Problems};
-pub use read::{Fields, suggestion};
+pub use read::{Fields, near, suggestion};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 /// The deepest nesting of lists and maps that is read.

@@ -47,18 +47,13 @@ pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
 impl Source {
     /// Sets the connector up; nothing is asked of the tracker yet.
     pub(super) fn new(tracker: Tracker, reconcile: Duration, policy: &Policy) -> Result<Self, StartError> {
-        let words = || Vocabulary {
-            pack: policy.tracker.clone(),
-            schema: Arc::clone(&policy.schema),
-            roles: policy.roles().map(Str::from).collect(),
-        };
         let tracker = match tracker {
             Tracker::Kitsu(config) => {
                 let kitsu = Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?;
                 Connector::Kitsu(Box::new(kitsu))
             }
-            Tracker::File(path) => Connector::File(File::at(path, words())),
-            Tracker::Demo => Connector::File(File::demo(words())),
+            Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
+            Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
         };
         Ok(Self { tracker, reconcile })
     }

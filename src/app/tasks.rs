@@ -83,3 +83,30 @@ impl Drop for Telling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_end_is_told() {
+        let (tasks, mut ends) = Tasks::new(Handle::current());
+        tasks.spawn("good", async { Ok(()) });
+        tasks.spawn("bad", async { Err(RunError::Aborted) });
+        tasks.spawn("panicking", async { panic!("on purpose") });
+        tasks.spawn("endless", std::future::pending());
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let ended = ends.recv().await.unwrap();
+            told.push((ended.name, ended.outcome.map_err(|error| error.to_string())));
+        }
+        told.sort();
+        assert_eq!(told[0].0, "bad");
+        assert_eq!(told[1], ("good", Ok(())));
+        assert_eq!(told[2].0, "panicking");
+        assert!(told[2].1.as_ref().unwrap_err().starts_with("the task `panicking` ended"), "{told:?}");
+        tasks.end().await;
+        assert_eq!(ends.recv().await.map(|ended| ended.name), Some("endless"));
+        assert!(ends.recv().await.is_none(), "nothing runs any more");
+    }
+}

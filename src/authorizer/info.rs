@@ -14,7 +14,7 @@ pub struct Status {
     pub as_of: SystemTime,
     pub age: Duration,
     pub cursor: Arc<str>,
-    /// Records by kind.
+    /// Records by kind; under `quarantined` those that could not be understood, where there are any.
     pub counts: BTreeMap<String, u64>,
     pub policy_digest: String,
     pub tracker: String,
@@ -26,14 +26,20 @@ impl Authorizer {
     pub fn status(&self) -> Status {
         let mirror = self.mirror.read();
         let moment = self.age.moment();
-        let counts = mirror.directory.view().counts();
+        let view = mirror.directory.view();
+        let mut counts: BTreeMap<_, _> =
+            view.counts().into_iter().map(|(kind, count)| (kind.to_string(), count)).collect();
+        let quarantined = u64::try_from(view.quarantined()).unwrap_or(u64::MAX);
+        if quarantined > 0 {
+            counts.insert("quarantined".to_owned(), quarantined);
+        }
         Status {
             state: self.age.state(),
             revision: mirror.directory.revision(),
             as_of: moment.as_of,
             age: moment.age.unwrap_or_default(),
             cursor: self.age.cursor(),
-            counts: counts.into_iter().map(|(kind, count)| (kind.to_string(), count)).collect(),
+            counts,
             policy_digest: mirror.policy.digest.clone(),
             tracker: mirror.policy.tracker.to_string(),
             tracker_version: self.tracker_version.read().to_string(),

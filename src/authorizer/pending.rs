@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::directory::View;
 use crate::model::change::Dep;
-use crate::model::id::{Id, ObjectRef};
+use crate::model::id::{Id, Key, ObjectRef};
 use crate::model::schema::{KindNo, Schema};
 
 /// Counted marks by object.
@@ -48,16 +48,16 @@ impl Pending {
         self.count.store(marks.len(), Ordering::Release);
     }
 
-    /// Whether a decision that rests on these inputs, or asks for these objects, may be out of date.
+    /// Whether a decision that rests on these inputs, or asks for these objects, may be out of date. Looks each of them
+    /// up, however much is marked.
     pub(super) fn concerns(&self, deps: &[Dep], asked: &[(KindNo, Id)], view: View<'_>) -> bool {
         if self.is_empty() {
             return false;
         }
         let marks = self.marks.read();
-        asked.iter().any(|(kind, id)| marks.contains_key(&(view.schema().table_of(*kind), id.clone())))
-            || marks
-                .keys()
-                .filter_map(|(table, id)| view.find(*table, id))
-                .any(|key| deps.iter().any(|dep| dep.concerns(key)))
+        let marked = |table: KindNo, id: &Id| marks.contains_key(&(table, id.clone()));
+        let concerned = |key: Key| view.table(key).zip(view.id(key)).is_some_and(|(table, id)| marked(table, id));
+        asked.iter().any(|(kind, id)| marked(view.schema().table_of(*kind), id))
+            || deps.iter().any(|dep| dep.objects().into_iter().flatten().any(concerned))
     }
 }

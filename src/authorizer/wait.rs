@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, resolve_told, unknown};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
@@ -55,7 +55,7 @@ impl Authorizer {
         if consistency.at_least_revision > mirror.directory.revision() {
             return None;
         }
-        let look = self.look(&mirror, query);
+        let look = self.look(&mirror, query, false);
         if look.pending || !look.missing.is_empty() {
             return None;
         }
@@ -67,7 +67,7 @@ impl Authorizer {
         self.prepare(queries).await;
         let mut patience = Patience::default();
         loop {
-            let (answers, missing, pending) = self.look_at_all(queries);
+            let (answers, missing, pending) = self.look_at_all(queries, patience.unreadable);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
                 return answers;
             }
@@ -79,7 +79,7 @@ impl Authorizer {
         self.prepare(std::slice::from_ref(query)).await;
         let mut patience = Patience::default();
         loop {
-            let (explanation, missing, pending) = self.look_closely(query);
+            let (explanation, missing, pending) = self.look_closely(query, patience.unreadable);
             if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
                 return explanation;
             }
@@ -109,10 +109,9 @@ impl Authorizer {
     async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
         if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
-            if patience.rounds <= ROUNDS && self.read(missing).await {
-                return true;
-            }
-            patience.unreadable = true;
+            patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
+            // Some of it may have been read: what can be decided now is.
+            return true;
         }
         if !pending {
             return false;
@@ -132,12 +131,12 @@ impl Authorizer {
         }
     }
 
-    fn look_at_all(&self, queries: &[Query<'_>]) -> (Vec<Answer>, Vec<ObjectRef>, bool) {
+    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, bool) {
         let mirror = self.mirror.read();
         let mut missing = Vec::new();
         let mut pending = false;
         let answers = queries.iter().map(|query| {
-            let mut look = self.look(&mirror, query);
+            let mut look = self.look(&mirror, query, told);
             pending |= look.pending;
             missing.append(&mut look.missing);
             self.answer(&mirror, &look, query)
@@ -148,11 +147,13 @@ impl Authorizer {
         (answers, missing, pending)
     }
 
-    fn look(&self, mirror: &Mirror, query: &Query<'_>) -> Look {
+    /// `told`: the tracker could not be read, so that what the caller tells stands for the record.
+    fn look(&self, mirror: &Mirror, query: &Query<'_>, told: bool) -> Look {
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
         let pending =
             |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
+        let resolve = if told { resolve_told } else { resolve };
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
                 Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
@@ -183,11 +184,12 @@ impl Authorizer {
         }
     }
 
-    fn look_closely(&self, query: &Query<'_>) -> (Explanation, Vec<ObjectRef>, bool) {
+    fn look_closely(&self, query: &Query<'_>, told: bool) -> (Explanation, Vec<ObjectRef>, bool) {
         let mirror = self.mirror.read();
         let view = mirror.directory.view();
         let policy = &*mirror.policy;
-        let mut look = self.look(&mirror, query);
+        let mut look = self.look(&mirror, query, told);
+        let resolve = if told { resolve_told } else { resolve };
         let (steps, would_allow) = match resolve(policy, view, query) {
             Resolved::Case(case) => {
                 let Explained { steps, would_allow, outcome } = explain(policy, view, &case);
@@ -195,7 +197,8 @@ impl Authorizer {
                 look.missing.extend(outcome.missing);
                 (steps, would_allow)
             }
-            _ => (Vec::new(), Vec::new()),
+            Resolved::Decided { decision, .. } => (unknown(policy, view, query, decision.code), Vec::new()),
+            Resolved::Missing(_) => (Vec::new(), Vec::new()),
         };
         let answer = self.answer(&mirror, &look, query);
         (Explanation { answer, steps, would_allow }, look.missing, look.pending)
@@ -207,18 +210,14 @@ impl Authorizer {
         let view = mirror.directory.view();
         let mut keys = Vec::new();
         let mut objects = Vec::new();
-        let add = |dep: &Dep, keys: &mut Vec<_>| match *dep {
-            Dep::Node(key) | Dep::Back(key, _) | Dep::Roster(key) => keys.push(key),
-            Dep::Member { person, project } => keys.extend([person, project]),
-        };
         match resolve(&mirror.policy, view, query) {
             Resolved::Case(case) => {
                 let outcome = decide(&mirror.policy, view, &case);
-                outcome.reads.iter().for_each(|dep| add(dep, &mut keys));
+                keys.extend(outcome.reads.iter().flat_map(Dep::objects).flatten());
                 keys.push(case.subject());
                 objects.extend(outcome.missing);
             }
-            Resolved::Decided { reads, .. } => reads.iter().for_each(|dep| add(dep, &mut keys)),
+            Resolved::Decided { reads, .. } => keys.extend(reads.iter().flat_map(Dep::objects).flatten()),
             Resolved::Missing(object) => objects.push(object),
         }
         if !query.id.is_empty() {

@@ -1,12 +1,13 @@
-//! `validate`: configuration and policy files, everything that is wrong with them.
+//! `validate`: configuration, policy and studio files, everything that is wrong with them.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
-use crate::config::{self, Environment};
+use crate::config::{self, Environment, Tracker};
 use crate::engine::policy::Policy;
-use crate::yaml::{self, Data, Node};
+use crate::tracker::file::studio::{self, Vocabulary};
+use crate::yaml::{self, Data, Problems};
 
 pub(super) fn run(files: &[PathBuf], environment: &Environment) -> ExitCode {
     let mut good = true;
@@ -25,15 +26,18 @@ pub(super) fn run(files: &[PathBuf], environment: &Environment) -> ExitCode {
 /// What the file is, or all that is wrong with it.
 pub(super) fn examine(file: &Path, environment: &Environment) -> Result<&'static str, Vec<String>> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
-    let root = yaml::parse(&name, &text).map_err(|problems| vec![problems.to_string()])?;
-    if config::is_config(&root) {
-        return configuration(file, environment).map(|()| "configuration");
-    }
-    match pack(&root) {
-        Some(_) => policy(&name, &text).map(|()| "policy"),
-        None => Err(vec![format!(
-            "{name}: neither a configuration nor a policy: a configuration has `tracker:`, a policy `extends:`"
+    let text = read(file)?;
+    let root = yaml::parse(&name, &text).map_err(told)?;
+    let has =
+        |key: &str| matches!(&root.data, Data::Map(entries) if entries.iter().any(|(known, _)| known.text == key));
+    match () {
+        () if config::is_config(&root) => configuration(file, environment).map(|()| "configuration"),
+        () if has("extends") => policy(&name, &text).map(|_| "policy"),
+        () if has("person") || has("pack") => studio(file, None).map(|()| "studio"),
+        () if has("cases") => Err(vec![format!("{name}: these are cases: run them with `stagedoor test {name}`")]),
+        () => Err(vec![format!(
+            "{name}: neither a configuration nor a policy nor a studio: a configuration has `tracker:`, a policy \
+             `extends:`, a studio `person:`"
         )]),
     }
 }
@@ -48,28 +52,39 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
     if let Some(Err(error)) = config.serve.tls.as_ref().map(crate::serve::tls::Config::read) {
         complaints.push(error.to_string());
     }
+    let mut overlay = None;
     if let Some(path) = &config.policy {
-        let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => complaints.extend(policy(&name, &text).err().into_iter().flatten()),
-            Err(error) => complaints.push(format!("{name}: cannot be read: {error}")),
+        match read(path).and_then(|text| policy(&path.display().to_string(), &text)) {
+            Ok(policy) => overlay = Some(policy),
+            Err(problems) => complaints.extend(problems),
         }
+    }
+    if let Tracker::File(path) = &config.tracker {
+        complaints.extend(studio(path, overlay).err().into_iter().flatten());
     }
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }
 
-fn policy(name: &str, text: &str) -> Result<(), Vec<String>> {
-    let root = yaml::parse(name, text).map_err(|problems| vec![problems.to_string()])?;
-    let pack = pack(&root).unwrap_or_default();
-    Policy::load(pack, Some((name, text))).map(drop).map_err(|problems| vec![problems.to_string()])
+fn policy(name: &str, text: &str) -> Result<Policy, Vec<String>> {
+    let pack = Policy::extended_pack(name, text).map_err(told)?;
+    Policy::load(pack, Some((name, text))).map_err(told)
 }
 
-/// The pack that a policy extends.
-fn pack(root: &Node) -> Option<&str> {
-    let Data::Map(entries) = &root.data else { return None };
-    let (_, node) = entries.iter().find(|(key, _)| key.text == "extends")?;
-    match &node.data {
-        Data::Scalar { text, .. } => Some(text),
-        _ => Some(""),
-    }
+/// A studio file, read in the words of the policy or, without one, of its own pack.
+fn studio(file: &Path, policy: Option<Policy>) -> Result<(), Vec<String>> {
+    let name = file.display().to_string();
+    let text = read(file)?;
+    let policy = match policy {
+        Some(policy) => policy,
+        None => Policy::load(&studio::pack(&name, &text).map_err(told)?, None).map_err(told)?,
+    };
+    studio::read(&name, &text, &Vocabulary::of(&policy)).map(drop).map_err(told)
+}
+
+fn read(file: &Path) -> Result<String, Vec<String>> {
+    std::fs::read_to_string(file).map_err(|error| vec![format!("{}: cannot be read: {error}", file.display())])
+}
+
+fn told(problems: Problems) -> Vec<String> {
+    vec![problems.to_string()]
 }

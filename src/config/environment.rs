@@ -7,7 +7,7 @@ const PREFIX: &str = "STAGEDOOR__";
 
 /// Puts the variables into the tree. Their place is line 0 and, as column, their number in the list that is returned.
 ///
-/// A value is a text as it stands, or a list or map where it begins like one; an empty one counts as left out.
+/// A value is a text as it stands, or a list or map where it begins and ends like one; an empty one counts as left out.
 pub(super) fn overlay<'e>(root: &mut Node, environment: &'e Environment, problems: &mut Problems) -> Vec<&'e str> {
     let mut names = Vec::new();
     for (name, value) in environment {
@@ -22,7 +22,8 @@ pub(super) fn overlay<'e>(root: &mut Node, environment: &'e Environment, problem
         }
         match node(&keys, value, place) {
             Some(node) => put(root, &keys, node, place, problems),
-            None => problems.add(place, "begins like a list or map but is none that can be read"),
+            None => problems
+                .add(place, "looks like a list or map but is none that can be read; look at its brackets and quotes"),
         }
     }
     names
@@ -31,7 +32,9 @@ pub(super) fn overlay<'e>(root: &mut Node, environment: &'e Environment, problem
 fn node(keys: &[String], value: &str, place: Place) -> Option<Node> {
     // A token is never anything but a text, whatever it begins with.
     let secret = keys.last().is_some_and(|key| matches!(key.as_str(), "token" | "api_key" | "script_key"));
-    if !secret && value.trim_start().starts_with(['[', '{']) {
+    // `[::1]:7300` begins like a list and is none.
+    let (starts, ends) = (value.trim_start().starts_with(['[', '{']), value.trim_end().ends_with([']', '}']));
+    if !secret && starts && ends {
         let mut node = yaml::parse("", value).ok()?;
         move_to(&mut node, place);
         return Some(node);

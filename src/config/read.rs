@@ -53,6 +53,10 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
 
 /// Complains about a key that a later version has.
 pub(super) fn not_yet(fields: &mut Fields<'_>, name: &'static str, problems: &mut Problems) {
+    // Not among the keys that are known where another is misspelt.
+    if !fields.entries().iter().any(|(key, _)| key.text == name) {
+        return;
+    }
     if let Some(node) = fields.take(name) {
         problems.add(node.place, format!("`{name}` is not available in this version of stagedoor; leave it out"));
     }

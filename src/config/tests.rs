@@ -106,9 +106,11 @@ fn the_environment_overrides_the_file() {
 
 #[test]
 fn the_demo_listens_where_the_environment_says() {
-    let config = demo(&variables(&[("STAGEDOOR__LISTEN", "127.0.0.1:9")])).unwrap();
-    assert_eq!(config.serve.listen, ["127.0.0.1:9".parse::<Address>().unwrap()]);
-    assert!(matches!(config.tracker, Tracker::Demo));
+    for address in ["127.0.0.1:9", "[::1]:9"] {
+        let config = demo(&variables(&[("STAGEDOOR__LISTEN", address)])).unwrap();
+        assert_eq!(config.serve.listen, [address.parse::<Address>().unwrap()]);
+    }
+    assert!(matches!(demo(&variables(&[])).unwrap().tracker, Tracker::Demo));
     let error = demo(&variables(&[("STAGEDOOR__TRACKER__FILE__PATH", "x.yaml")])).unwrap_err();
     assert!(error.to_string().contains("`--demo` has its own studio"), "{error}");
 }
@@ -118,11 +120,11 @@ fn every_error_has_its_place_and_mend() {
     type Case<'c> = (String, &'c [(&'c str, &'c str)], &'c str);
     let cases: Vec<Case<'_>> = vec![
         (String::new(), &[], "s.yaml:1:1: `tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`"),
-        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0"),
+        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:` or `file:`"),
         (
             format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
         ),
         (
             "tracker: {ftrack: {url: x}}".into(),
@@ -219,13 +221,19 @@ fn every_error_has_its_place_and_mend() {
         ),
         (
             FILE.into(),
-            &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1\"")],
-            "environment variable STAGEDOOR__LISTEN: begins like a list or map but is none that can be read",
+            &[("STAGEDOOR__LISTEN", "[\"127.0.0.1:1]")],
+            "environment variable STAGEDOOR__LISTEN: looks like a list or map but is none that can be read; look at its \
+             brackets and quotes",
         ),
         (
             FILE.into(),
             &[("STAGEDOOR__LISTEN__X", "1")],
             "environment variable STAGEDOOR__LISTEN__X: a text is needed here, not a map",
+        ),
+        (
+            format!("listen: [\"127.0.0.1:1\"]\n{FILE}"),
+            &[("STAGEDOOR__LISTEN__X", "1")],
+            "environment variable STAGEDOOR__LISTEN__X: there is no `x` to set: what is above it is a list",
         ),
         (
             FILE.into(),
@@ -236,7 +244,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
         ),
     ];
     for (text, environment, told) in cases {

@@ -21,7 +21,7 @@ pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) 
     }
     fields.finish(problems);
     if given != 1 {
-        problems.add(node.place, format!("exactly one tracker is needed here, not {given}"));
+        problems.add(node.place, format!("exactly one tracker is needed here, not {given}: `kitsu:` or `file:`"));
     }
     kitsu.or(file).flatten()
 }
@@ -51,7 +51,10 @@ fn token(fields: &mut Fields<'_>, files: &mut Files<'_>, problems: &mut Problems
         }
         (Some(node), None) => match node.text(problems)?.trim() {
             "" => {
-                problems.add(node.place, "`token` is empty");
+                problems.add(
+                    node.place,
+                    "`token` is empty; write the bot's token, or the file that holds it in `token_file`",
+                );
                 None
             }
             token => Some(TokenSource::Value(token.to_owned())),

@@ -106,8 +106,8 @@ impl Writer<'_> {
         let table = self.schema.table_of(kind);
         let lazy = self.schema.kind(table).is_some_and(|def| def.lazy);
         let Some(key) = self.tables.find(table, &object.id).filter(|_| lazy) else { return };
+        self.tables.lazy.remove(key);
         self.drop_lazy(key);
-        self.tables.lazy.retain(|held| *held != key);
     }
 
     /// The same state again costs nothing downstream: trackers re-send unchanged records.
@@ -120,7 +120,7 @@ impl Writer<'_> {
         let old = self.tables.set_state(key, state);
         self.reindex(key, table, def, &old);
         if def.lazy && old == State::Unknown {
-            self.tables.lazy.push_back(key);
+            self.tables.lazy.push(key);
         }
     }
 
@@ -218,7 +218,7 @@ impl Writer<'_> {
     /// Drops the oldest records that were read on first use, so that questions cannot grow the mirror without bound.
     fn make_room(&mut self) {
         while self.tables.lazy.len() > LAZY_RECORDS {
-            let Some(key) = self.tables.lazy.pop_front() else { return };
+            let Some(key) = self.tables.lazy.pop_oldest() else { return };
             self.drop_lazy(key);
         }
     }

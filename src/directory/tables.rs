@@ -1,6 +1,6 @@
 //! The tables of the mirror and their indexes. Private to the directory: the engine sees them through `View`.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
@@ -65,8 +65,15 @@ pub(super) struct Tables {
     pub(super) rosters: FxHashMap<Key, Vec<Key>>,
     pub(super) by_login: FxHashMap<Str, Vec<Key>>,
     pub(super) by_email: FxHashMap<Str, Vec<Key>>,
-    /// Records read on first use, oldest first.
-    pub(super) lazy: VecDeque<Key>,
+    pub(super) lazy: Lazy,
+}
+
+/// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
+#[derive(Debug, Default)]
+pub(super) struct Lazy {
+    order: BTreeMap<u64, Key>,
+    places: FxHashMap<Key, u64>,
+    next: u64,
 }
 
 impl Tables {
@@ -129,6 +136,30 @@ impl Tables {
             Some(node) => std::mem::replace(&mut node.state, state),
             None => State::Unknown,
         }
+    }
+}
+
+impl Lazy {
+    pub(super) fn push(&mut self, key: Key) {
+        self.order.insert(self.next, key);
+        self.places.insert(key, self.next);
+        self.next += 1;
+    }
+
+    pub(super) fn remove(&mut self, key: Key) {
+        if let Some(place) = self.places.remove(&key) {
+            self.order.remove(&place);
+        }
+    }
+
+    pub(super) fn pop_oldest(&mut self) -> Option<Key> {
+        let (_, key) = self.order.pop_first()?;
+        self.places.remove(&key);
+        Some(key)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
     }
 }
 

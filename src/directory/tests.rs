@@ -206,6 +206,7 @@ fn counts_what_really_differed() {
         quarantine("task", "T"),
     ]);
     assert_eq!((applied.changed, applied.quarantined, applied.revision), (4, 1, 1));
+    assert_eq!(directory.view().quarantined(), 1);
 }
 
 #[test]
@@ -309,6 +310,24 @@ fn a_list_with_something_else_in_it_is_unknown_rather_than_shorter() {
     let directory = with([upsert(&Record::new("project", "P").with("allowed", odd))]);
     let row = directory.view().row(key(&directory, "project", "P")).expect("is known");
     assert_eq!((row.cell(0), row.cell(1)), (&Cell::Unset, &Cell::Unset));
+}
+
+#[test]
+fn a_batch_may_drop_all_that_was_read_on_first_use_and_bring_some_of_it_back() {
+    let name = |n: usize| format!("C{n}");
+    let forget = |n: usize| Change::Forget(ObjectRef::new("comment", &name(n)));
+    let mut directory = with((0..LAZY_RECORDS).map(|n| upsert(&comment(&name(n), "T"))));
+    let started = std::time::Instant::now();
+    directory.apply((0..LAZY_RECORDS).rev().map(forget).chain([upsert(&comment("C7", "T")), forget(8), forget(7)]));
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "checks wait meanwhile: {:?}", started.elapsed());
+    assert_eq!(directory.tables.lazy.len(), 0);
+    assert_eq!(directory.view().find(COMMENT, &Id::from("C7")), None);
+    directory.apply([upsert(&comment("C7", "T"))]);
+    directory.apply([forget(7), upsert(&comment("C7", "U"))]);
+    assert_eq!(directory.tables.lazy.len(), 1, "held once");
+    let nodes = directory.tables.nodes.len();
+    directory.apply((0..1_000).map(|n| upsert(&comment(&name(n), "T"))));
+    assert_eq!(directory.tables.nodes.len(), nodes, "the handles are used again");
 }
 
 #[test]

@@ -96,6 +96,11 @@ impl<'a> View<'a> {
         let named = self.schema.kinds.iter().zip(counts).filter(|(_, count)| *count > 0);
         named.map(|(kind, count)| (kind.name.clone(), count)).collect()
     }
+
+    /// How many objects the tracker described in a way that could not be understood.
+    pub fn quarantined(&self) -> usize {
+        self.tables.nodes.iter().filter(|node| matches!(node.state, State::Quarantined)).count()
+    }
 }
 
 /// A name that several objects have.

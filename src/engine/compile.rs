@@ -5,11 +5,11 @@ mod rules;
 
 use std::sync::Arc;
 
-use super::parse::{AtomSource, PathSource, RuleSource, Source, TermSource};
+use super::parse::{AtomSource, Named, PathSource, RuleSource, Source, TermSource};
 use super::policy::Policy;
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
-use crate::yaml::{Place, Problem, Problems, suggestion};
+use crate::yaml::{Place, Problem, Problems, near, suggestion};
 
 /// What a path or a condition is compiled against.
 #[derive(Clone, Copy)]
@@ -88,6 +88,8 @@ pub(super) fn policy(
         compiled.add(rule, false, &mut problems);
     }
     check_names(over, &names, &mut over_problems);
+    check_actions(over, &base, &mut over_problems);
+    check_use(over, &base, &mut over_problems);
     check_names(&base, &names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
@@ -118,7 +120,7 @@ fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
         }
     }
     let reserved = |name: &str| name == "team" || name.contains(':');
-    for name in source.atoms.iter().map(|atom| &atom.name).chain(source.terms.iter().map(|term| &term.name)) {
+    for name in defined(source) {
         if reserved(&name.what) {
             problems.add(name.place, format!("`{}` has a meaning of its own and cannot be defined", name.what));
         }
@@ -128,6 +130,50 @@ fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
             problems.add(name.place, format!("`{}` is both an atom and a term", name.what));
         }
     }
+}
+
+/// An overlay may have actions of its own, but none that looks like a misspelt one of the pack: the rule that was meant
+/// would stay as it is, and nobody would notice.
+fn check_actions(over: &Source, base: &Source, problems: &mut Problems) {
+    let of_kind = |wanted: &str| -> Vec<&str> {
+        let keys = base.rules.iter().filter_map(split_key);
+        keys.filter(|(kinds, _)| kinds.contains(&wanted)).flat_map(|(_, actions)| actions).collect()
+    };
+    for rule in &over.rules {
+        let Some((kinds, actions)) = split_key(rule) else { continue };
+        for kind in kinds {
+            let known = of_kind(kind);
+            for action in actions.iter().filter(|action| !known.contains(*action)) {
+                if let Some(meant) = known.iter().find(|known| strsim::damerau_levenshtein(action, known) == 1) {
+                    let mend = format!("did you mean `{meant}`? An action of your own needs a name less like it");
+                    problems.add(rule.key.place, format!("the pack has no `{kind}.{action}`; {mend}"));
+                }
+            }
+        }
+    }
+}
+
+/// An atom or term that nothing names, and whose name looks like one of the pack, was meant to replace that one.
+fn check_use(over: &Source, base: &Source, problems: &mut Problems) {
+    let fields = over.rules.iter().flat_map(|rule| rule.fields.iter().map(|(_, body)| body));
+    let bodies = over.rules.iter().map(|rule| &rule.body).chain(fields);
+    let alternatives = bodies.flat_map(|body| body.any.iter().chain(&body.all));
+    let alternatives = alternatives.chain(over.terms.iter().flat_map(|term| &term.any));
+    let used: Vec<&str> = alternatives.flat_map(|text| rules::words(&text.what)).collect();
+    let (known, own) = (defined(base), defined(over));
+    for Named { what, place } in own.into_iter().filter(|own| !used.contains(&own.what.as_str())) {
+        let names = || known.iter().map(|known| known.what.as_str());
+        if names().all(|name| name != what)
+            && let Some(near) = near(what, names())
+        {
+            problems
+                .add(*place, format!("no rule or term names `{what}`; did you mean to replace the pack's `{near}`?"));
+        }
+    }
+}
+
+fn defined(source: &Source) -> Vec<&Named<Str>> {
+    source.atoms.iter().map(|atom| &atom.name).chain(source.terms.iter().map(|term| &term.name)).collect()
 }
 
 impl Names<'_> {
@@ -142,11 +188,17 @@ impl Names<'_> {
 
     /// The complaint about a word that means nothing.
     pub(super) fn unknown(&self, word: &str) -> String {
+        if word.is_empty() {
+            return "a word is missing here: `+` stands between two words, `!` before one".to_owned();
+        }
         for family in ["role:", "site_role:"] {
             if let Some(role) = word.strip_prefix(family) {
                 let hint = suggestion(role, self.roles.iter().map(|(role, _)| role.as_str()));
                 return format!("there is no role `{role}`{hint}");
             }
+        }
+        if word.contains(char::is_whitespace) {
+            return format!("`{word}`: words are joined by `+`, alternatives are items of the list");
         }
         let known = self.atoms.iter().map(|atom| atom.name.what.as_str());
         let known =

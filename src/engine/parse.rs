@@ -264,7 +264,7 @@ fn conditions(nodes: &[Node], problems: &mut Problems) -> Vec<ConditionSource> {
 fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSource> {
     let key = Named { what: key.what.to_string(), place: key.place };
     if !matches!(node.data, Data::Map(_)) {
-        let body = BodySource { place: key.place, any: texts(node, problems), ..BodySource::default() };
+        let body = alternatives(&key, node, problems);
         return Some(RuleSource { key, scope: None, body, fields: Vec::new() });
     }
     let mut map = node.map(problems)?;
@@ -272,10 +272,8 @@ fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSou
     let fields = each(map.take("fields"), problems, |field, node, problems| {
         let field = Named { what: field.what.to_string(), place: field.place };
         if !matches!(node.data, Data::Map(_)) {
-            return Some((
-                field,
-                BodySource { place: node.place, any: texts(node, problems), ..BodySource::default() },
-            ));
+            let body = alternatives(&field, node, problems);
+            return Some((field, body));
         }
         let mut map = node.map(problems)?;
         let body = body(&mut map, problems);
@@ -285,6 +283,15 @@ fn rule(key: Named<Str>, node: &Node, problems: &mut Problems) -> Option<RuleSou
     let body = body(&mut map, problems);
     map.finish(problems);
     Some(RuleSource { key, scope, body, fields })
+}
+
+/// A rule that is a bare list. Nothing at all is a rule half written, not one for nobody.
+fn alternatives(name: &Named<String>, node: &Node, problems: &mut Problems) -> BodySource {
+    if node.is_null() {
+        let missing = "has nothing behind its colon: write the alternatives that allow (`[]` for nobody)";
+        problems.add(name.place, format!("`{}` {missing}", name.what));
+    }
+    BodySource { place: name.place, any: texts(node, problems), ..BodySource::default() }
 }
 
 fn body(map: &mut Fields<'_>, problems: &mut Problems) -> BodySource {

@@ -129,12 +129,11 @@ impl Policy {
     /// # Errors
     /// All problems of the overlay at once; of the pack only if it is broken itself.
     pub fn load(pack: &str, overlay: Option<(&str, &str)>) -> Result<Self, Problems> {
-        let Some((name, text)) = PACKS.iter().find(|(name, _)| *name == pack) else {
+        let (name, text) = find_pack(pack).map_err(|message| {
             let mut problems = Problems::new("policy");
-            let hint = yaml::suggestion(pack, PACKS.iter().map(|(name, _)| *name));
-            problems.add(yaml::Place::default(), format!("there is no built-in pack `{pack}`{hint}"));
-            return Err(problems);
-        };
+            problems.add(yaml::Place::default(), message);
+            problems
+        })?;
         let mut digest = Sha256::new();
         digest.update(text);
         let base = read(&format!("policy/{name}.yaml"), text, false)?;
@@ -150,11 +149,25 @@ impl Policy {
         compile::policy(base, over, name, digest)
     }
 
-    /// The pack that an overlay's text extends; `None` where it does not say.
-    pub fn extended_pack(text: &str) -> Option<String> {
-        let root = yaml::parse("", text).ok()?;
-        let mut ignored = Problems::new("");
-        root.map(&mut ignored)?.take("extends")?.text(&mut ignored).map(str::to_owned)
+    /// The built-in pack that an overlay's text extends.
+    ///
+    /// # Errors
+    /// Where the text is no YAML, does not say, or names a pack that there is not.
+    pub fn extended_pack(file: &str, text: &str) -> Result<&'static str, Problems> {
+        let root = yaml::parse(file, text)?;
+        let mut problems = Problems::new(file);
+        let node = root.map(&mut problems).and_then(|mut fields| fields.need("extends", &mut problems));
+        let named = node.and_then(|node| Some((node.place, node.text(&mut problems)?)));
+        let found = named.and_then(|(place, name)| Self::pack(name).map_err(|why| problems.add(place, why)).ok());
+        problems.into_result(found.unwrap_or_default())
+    }
+
+    /// The name of a built-in pack.
+    ///
+    /// # Errors
+    /// Where there is none of this name: which there are.
+    pub fn pack(name: &str) -> Result<&'static str, String> {
+        find_pack(name).map(|(name, _)| name)
     }
 
     /// The number of a kind by its name.
@@ -222,6 +235,13 @@ impl Policy {
             None => Said::of(decision.code),
         }
     }
+}
+
+fn find_pack(wanted: &str) -> Result<(&'static str, &'static str), String> {
+    PACKS.iter().find(|(name, _)| *name == wanted).copied().ok_or_else(|| {
+        let hint = yaml::suggestion(wanted, PACKS.iter().map(|(name, _)| *name));
+        format!("there is no built-in pack `{wanted}`{hint}")
+    })
 }
 
 fn read(file: &str, text: &str, overlay: bool) -> Result<parse::Source, Problems> {

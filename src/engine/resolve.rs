@@ -10,6 +10,9 @@ use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
 
+/// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
+const LONGEST_FIELD: usize = 64;
+
 /// A question whose words have been found in the mirror and the policy.
 #[derive(Debug)]
 pub struct Case<'q> {
@@ -68,22 +71,25 @@ pub struct CaseKey {
     field: Str,
 }
 
-/// Finds the subject, the rule and the resource of a question.
+/// Finds the subject, the rule and the resource of a question. What the caller tells of an object that could be read
+/// from the tracker is not looked at: it is missing.
 pub fn resolve<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
-    match find(policy, view, query) {
-        Ok(case) => Resolved::Case(case),
-        Err(resolved) => resolved,
-    }
+    find(policy, view, query, false).map_or_else(|resolved| resolved, Resolved::Case)
 }
 
-fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<Case<'q>, Resolved<'q>> {
+/// The same where the tracker could not be read: what the caller tells then stands for the record.
+pub fn resolve_told<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
+    find(policy, view, query, true).map_or_else(|resolved| resolved, Resolved::Case)
+}
+
+fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Resolved<'q>> {
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
     let kind = policy.kind_no(query.kind).ok_or_else(unknown_action)?;
     let (rule, field_tail) = policy.find_rule(kind, query.action, query.field).ok_or_else(unknown_action)?;
     let found = policy.rule(rule).ok_or_else(unknown_action)?;
     let (resource, project) = match found.reach {
-        Reach::Resource => resource(view, kind, query)?,
+        Reach::Resource => resource(view, kind, query, told)?,
         Reach::Project => match project(view, query) {
             Place::Project(key) => (Target::Described, Place::Project(key)),
             Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
@@ -96,11 +102,16 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Result<
             },
         ),
     };
-    if let (Some(value), Some(Value::Text(id))) = (&found.value, query.value.as_deref()) {
-        let known = view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some());
-        if !known {
-            return Err(decided(Reason::ResourceUnknown, &[]));
+    // One object that the tracker has, or none. Of a list each would have to be asked about alone.
+    let known = match (&found.value, query.value.as_deref()) {
+        (None, _) | (Some(_), None | Some(Value::Null)) => true,
+        (Some(value), Some(Value::Text(id))) => {
+            view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some())
         }
+        (Some(_), Some(_)) => false,
+    };
+    if !known {
+        return Err(decided(Reason::ResourceUnknown, &[]));
     }
     Ok(Case {
         query,
@@ -159,7 +170,7 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
     if yes(def.active) { Ok(key) } else { Err(decided(Reason::SubjectInactive, &reads)) }
 }
 
-fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Target, Place), Resolved<'q>> {
+fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> Result<(Target, Place), Resolved<'q>> {
     let schema = view.schema();
     let lazy = schema.kind(schema.table_of(kind)).is_some_and(|def| def.lazy);
     let key = view.find(kind, &query.id);
@@ -168,7 +179,7 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Result<(Targ
         Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key))),
         Some((_, State::Quarantined)) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
-            if query.properties.is_some() {
+            if told && query.properties.is_some() {
                 Ok((Target::Described, described_place(view, kind, query)))
             } else {
                 Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
@@ -242,14 +253,17 @@ impl Case<'_> {
             (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
             (Some(_), Some(_)) => return None,
         };
-        let field = if rule.reads_field { Str::from(self.query.field) } else { Str::default() };
+        let field = if rule.reads_field { self.query.field } else { "" };
+        if field.len() > LONGEST_FIELD {
+            return None;
+        }
         Some(CaseKey {
             subject: self.subject,
             rule: self.rule,
             resource: self.resource,
             project: self.project,
             value,
-            field,
+            field: Str::from(field),
         })
     }
 }

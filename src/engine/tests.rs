@@ -85,7 +85,7 @@ impl Studio {
 
     fn outcome(&self, query: &Query<'_>) -> Result<Outcome, Reason> {
         let view = self.directory.view();
-        match super::resolve(&self.policy, view, query) {
+        match super::resolve_told(&self.policy, view, query) {
             Resolved::Case(case) => Ok(super::decide(&self.policy, view, &case)),
             Resolved::Decided { decision, .. } => Err(decision.code),
             Resolved::Missing(object) => panic!("{object} is missing"),
@@ -102,7 +102,7 @@ impl Studio {
 
     fn explain(&self, query: &Query<'_>) -> Explained {
         let view = self.directory.view();
-        match super::resolve(&self.policy, view, query) {
+        match super::resolve_told(&self.policy, view, query) {
             Resolved::Case(case) => super::explain(&self.policy, view, &case),
             other => panic!("{other:?}"),
         }

@@ -277,10 +277,7 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(site),
-            Place::Project(project) => {
-                self.note(Dep::Member { person, project });
-                Some(self.view.member(person, project).flatten().or(site))
-            }
+            Place::Project(project) => Some(self.member(person, project)?.flatten().or(site)),
         }
     }
 
@@ -298,11 +295,18 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(false),
-            Place::Project(project) => {
-                let person = self.case.subject;
-                self.note(Dep::Member { person, project });
-                Some(self.view.member(person, project).is_some())
-            }
+            Place::Project(project) => Some(self.member(self.case.subject, project)?.is_some()),
         }
+    }
+
+    /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
+    fn member(&mut self, person: Key, project: Key) -> Option<Option<Option<&'v str>>> {
+        self.note(Dep::Member { person, project });
+        self.note(Dep::Node(project));
+        if *self.view.state(project) == State::Quarantined {
+            self.quarantined = true;
+            return None;
+        }
+        Some(self.view.member(person, project))
     }
 }

@@ -76,11 +76,11 @@ impl Touched {
 }
 
 impl Dep {
-    /// Whether what is said of this object bears on the input.
-    pub fn concerns(&self, key: Key) -> bool {
+    /// The objects whose change bears on the input: one or two.
+    pub fn objects(&self) -> [Option<Key>; 2] {
         match *self {
-            Self::Node(node) | Self::Back(node, _) | Self::Roster(node) => node == key,
-            Self::Member { person, project } => person == key || project == key,
+            Self::Node(key) | Self::Back(key, _) | Self::Roster(key) => [Some(key), None],
+            Self::Member { person, project } => [Some(person), Some(project)],
         }
     }
 }

@@ -83,7 +83,7 @@ impl<S> Answers<S> {
     }
 
     /// Starts a check. `Some` when its answer is there at once.
-    fn start(&mut self, item: impl Item) -> Option<v1::CheckResponse> {
+    fn start(&mut self, item: impl Item, cx: &mut Context<'_>) -> Option<v1::CheckResponse> {
         let core = &self.core;
         let request = match item.into_request() {
             Ok(request) => request,
@@ -97,8 +97,14 @@ impl<S> Answers<S> {
             Ok(Some(answer)) => Some(reply::check(&answer, request.correlation_id, core.call_id())),
             Err(refusal) => Some(reply::refused(&refusal, request.correlation_id, core.call_id())),
             Ok(None) => {
-                self.window.push_back(Slot::Waiting(answer(Arc::clone(core), request).boxed()));
-                None
+                let mut check = answer(Arc::clone(core), request).boxed();
+                match check.poll_unpin(cx) {
+                    Poll::Ready(response) => Some(response),
+                    Poll::Pending => {
+                        self.window.push_back(Slot::Waiting(check));
+                        None
+                    }
+                }
             }
         }
     }
@@ -177,7 +183,7 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if !this.window.is_empty() {
+        if let Some(Slot::Waiting(_)) = this.window.front() {
             this.advance(cx);
         }
         loop {
@@ -202,13 +208,13 @@ where
                     if let Ending::Soon { .. } = this.ending {
                         this.follow_drain(cx, true);
                     }
-                    match this.start(item) {
+                    match this.start(item, cx) {
                         Some(response) if this.window.is_empty() => {
                             this.in_a_row += 1;
                             return Poll::Ready(Some(Ok(response)));
                         }
                         Some(response) => this.window.push_back(Slot::Ready(response)),
-                        None => this.advance(cx),
+                        None => {}
                     }
                 }
                 Poll::Ready(Some(Err(status))) => {

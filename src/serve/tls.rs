@@ -29,6 +29,8 @@ pub enum TlsError {
     Unreadable { path: PathBuf, error: io::Error },
     #[error("tls: {cert} and {key} are no certificate and key in PEM that belong together: {error}", cert = cert.display(), key = key.display())]
     Unfit { cert: PathBuf, key: PathBuf, error: String },
+    #[error("tls: client_ca_file {}: no certificate in PEM stands there: {error}", path.display())]
+    UnfitAuthority { path: PathBuf, error: String },
 }
 
 impl Config {
@@ -42,12 +44,17 @@ impl Config {
             |path: &PathBuf| std::fs::read(path).map_err(|error| TlsError::Unreadable { path: path.clone(), error });
         let identity = Identity::from_pem(read(cert_file)?, read(key_file)?);
         let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
+        let unfit = |config: &ServerTlsConfig| {
+            Server::builder().tls_config(config.clone()).err().map(|error| root_cause(&error))
+        };
+        if let Some(error) = unfit(&config) {
+            return Err(TlsError::Unfit { cert: cert_file.clone(), key: key_file.clone(), error });
+        }
         if let Some(path) = client_ca_file {
             config = config.client_ca_root(Certificate::from_pem(read(path)?));
-        }
-        if let Err(error) = Server::builder().tls_config(config.clone()) {
-            let error = root_cause(&error);
-            return Err(TlsError::Unfit { cert: cert_file.clone(), key: key_file.clone(), error });
+            if let Some(error) = unfit(&config) {
+                return Err(TlsError::UnfitAuthority { path: path.clone(), error });
+            }
         }
         Ok(Material(config))
     }

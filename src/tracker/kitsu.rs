@@ -166,19 +166,25 @@ impl Source for Kitsu {
     async fn load(&self, scope: Scope, progress: &Progress) -> Result<Snapshot, SourceError> {
         self.types_changed.store(true, Ordering::Relaxed);
         let types = self.types().await?;
-        Ok(load::snapshot(&self.client, &types, scope, progress).await?)
+        let snapshot = load::snapshot(&self.client, &types, scope, progress).await?;
+        // Lists tell everybody else less, without a word: what they leave out would pass for gone.
+        self.check_identity().await?;
+        Ok(snapshot)
     }
 
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
         let types = self.types().await?;
-        let changes = read::objects(&self.client, &types, objects).await?;
-        if !changes.iter().any(is_unknown_entity) {
-            return Ok(changes);
+        let mut read = read::objects(&self.client, &types, objects).await?;
+        if read.changes.iter().any(is_unknown_entity) {
+            // Perhaps of a type that is younger than our list.
+            self.types_changed.store(true, Ordering::Relaxed);
+            let types = self.types().await?;
+            read = read::objects(&self.client, &types, objects).await?;
         }
-        // Perhaps of a type that is younger than our list.
-        self.types_changed.store(true, Ordering::Relaxed);
-        let types = self.types().await?;
-        Ok(read::objects(&self.client, &types, objects).await?)
+        if read.left_out {
+            self.check_identity().await?;
+        }
+        Ok(read.changes)
     }
 
     async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {

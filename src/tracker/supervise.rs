@@ -87,9 +87,9 @@ pub struct Supervisor<S> {
     reloading: Backoff,
     rereading: Backoff,
     /// When the stream last said anything; what happened after that is caught up with on reconnect.
-    heard: (Instant, SystemTime),
+    heard: Moment,
     /// Since when the tracker's API has not answered as it should.
-    mute: Option<SystemTime>,
+    mute: Option<Moment>,
     state: Feed,
     loaded: bool,
     loading: Option<Loading>,
@@ -107,6 +107,13 @@ pub struct Supervisor<S> {
     quarantined: FxHashSet<ObjectRef>,
     /// What was said about failures, and when: once each, until all is well.
     said: FxHashMap<&'static str, (Instant, String)>,
+}
+
+/// A moment on both of the machine's clocks.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    steady: Instant,
+    wall: SystemTime,
 }
 
 /// Something that was under way and is finished.
@@ -169,7 +176,7 @@ impl<S: Source> Supervisor<S> {
             connecting: backoff.clone(),
             reloading: backoff.clone(),
             rereading: backoff,
-            heard: (Instant::now(), SystemTime::now()),
+            heard: Moment::now(),
             mute: None,
             state: Feed::Loading,
             loaded: false,
@@ -262,13 +269,20 @@ impl<S: Source> Supervisor<S> {
             Feed::Live => {
                 self.said.clear();
                 tracing::info!(tracker = self.source.name(), "live: changes are heard as they happen");
-                self.authorizer.heard(None);
+                self.equal(None);
             }
             Feed::Degraded => tracing::warn!(
                 tracker = self.source.name(),
                 "degraded: the last good mirror is served and its age grows"
             ),
             Feed::Loading => {}
+        }
+    }
+
+    /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
+    fn equal(&self, position: Option<&str>) {
+        if !self.is_load_owed() {
+            self.authorizer.heard(position);
         }
     }
 
@@ -336,6 +350,21 @@ impl<S: Source> Supervisor<S> {
 async fn within<T>(limit: Duration, asked: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
     let late = |_| SourceError::Unavailable(format!("no answer within {} s", limit.as_secs_f32()));
     tokio::time::timeout(limit, asked).await.map_err(late)?
+}
+
+// === impl Moment ===
+
+impl Moment {
+    fn now() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The same moment as the wall clock has it now, rather too early than too late: that clock may have been put back
+    /// since, and the other one stands still while the machine sleeps.
+    fn since(self) -> SystemTime {
+        let counted = SystemTime::now().checked_sub(self.steady.elapsed()).unwrap_or(SystemTime::UNIX_EPOCH);
+        self.wall.min(counted)
+    }
 }
 
 async fn next(stream: &mut Option<BoxStream<'static, Signal>>) -> Signal {

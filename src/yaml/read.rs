@@ -98,15 +98,17 @@ pub fn suggestion<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> 
     let mut names: Vec<&str> = names.into_iter().collect();
     names.sort_unstable();
     names.dedup();
-    let near = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= 1 + wrong.chars().count().max(name.chars().count()) / 4)
-        .min();
-    match near {
-        Some((_, name)) => format!("; did you mean `{name}`?"),
+    match near(wrong, names.iter().copied()) {
+        Some(name) => format!("; did you mean `{name}`?"),
         None if names.is_empty() => String::new(),
         None if names.len() <= 12 => format!("; known here: {}", names.join(", ")),
         None => String::new(),
     }
+}
+
+/// The name that a misspelt one was probably meant to be.
+pub fn near<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let distances = names.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
+    let close = |distance: usize, name: &str| distance <= 1 + wrong.chars().count().max(name.chars().count()) / 4;
+    distances.filter(|(distance, name)| close(*distance, name)).min().map(|(_, name)| name)
 }

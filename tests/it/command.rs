@@ -94,7 +94,8 @@ fn validate_tells_all_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let bad = write(directory.path(), "bad.yaml", "listen: [\"nowhere\"]\nmax_stalenes: 5m\ntracker: {kitsu: {}}\n");
     let policy = write(directory.path(), "policy.yaml", "extends: kitsu\nrulez: {}\n");
-    let good = write(directory.path(), "good.yaml", "tracker: {file: {path: good.yaml}}\n");
+    let studio = write(directory.path(), "studio.yaml", "person: [{id: ada, role: admin}]\n");
+    let good = write(directory.path(), "good.yaml", &format!("tracker: {{file: {{path: {}}}}}\n", studio.display()));
     let other = write(directory.path(), "other.yaml", "- 1\n");
     let files: Vec<_> = [&bad, &policy, &good, &other].iter().map(|path| path.to_str().unwrap()).collect();
     let output = stagedoor(&[&["validate"], &files[..]].concat());

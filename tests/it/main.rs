@@ -12,6 +12,7 @@
 
 mod allocations;
 mod app;
+mod bad_inputs;
 mod cases;
 mod command;
 mod differential;
@@ -21,6 +22,7 @@ mod health;
 mod kitsu_events;
 mod limits;
 mod model;
+mod policy;
 mod property;
 mod race;
 mod shutdown;

@@ -220,7 +220,8 @@ impl<'s> Me<'s> {
     }
 
     fn team(&self, project: In<'_>) -> Fact {
-        Some(self.studio.teams.get(project?).is_some_and(|team| team.contains_key(self.id)))
+        let project = self.studio.understood(project?)?;
+        Some(self.studio.teams.get(project).is_some_and(|team| team.contains_key(self.id)))
     }
 
     /// ER(p), as a test.
@@ -584,8 +585,13 @@ impl Studio {
     /// The role that a person has in a project by what is stored: the project's own, else the site-wide one.
     fn stored_role(&self, person: &Id, project: In<'_>) -> Option<Role> {
         let site = self.people.get(person)?.role;
-        let own = self.teams.get(project?).and_then(|team| team.get(person).copied().flatten());
+        let own = self.teams.get(self.understood(project?)?).and_then(|team| team.get(person).copied().flatten());
         Some(own.unwrap_or(site))
+    }
+
+    /// Nobody is known to be in the team of a project that could not be understood.
+    fn understood<'p>(&self, project: &'p Id) -> Option<&'p Id> {
+        (!self.quarantined.contains(&("project", project.clone()))).then_some(project)
     }
 
     fn find<'s, T>(&self, table: &'static str, records: &'s BTreeMap<Id, T>, id: &Id) -> Result<&'s T, Verdict> {

@@ -126,6 +126,51 @@ async fn what_cannot_be_read_cannot_be_decided_and_is_not_remembered() {
 }
 
 #[tokio::test]
+async fn what_a_caller_tells_counts_only_where_the_tracker_cannot_be_read() {
+    let authorizer = live();
+    let tracker = Tracker::of(&authorizer, vec![comment("C", "man")]);
+    let told = |author: &str| {
+        let properties = [("object_id", "T"), ("person_id", author)].map(|(name, id)| (name.into(), Value::text(id)));
+        let mut query = ask("art", "delete", "comment", "C");
+        query.properties = Some(std::borrow::Cow::Owned(Value::Map(properties.to_vec())));
+        query
+    };
+    assert_eq!(authorizer.check(&told("art")).await.decision.code, Reason::NoGrant, "the tracker knows who wrote it");
+    authorizer.delta([Change::Forget(ObjectRef::new("comment", "C"))]);
+    assert_eq!(authorizer.check(&told("art")).await.decision.code, Reason::NoGrant, "held or not");
+    authorizer.delta([Change::Forget(ObjectRef::new("comment", "C"))]);
+    *tracker.mood.lock() = Mood::Down;
+    for (author, code) in [("art", Reason::Granted), ("man", Reason::NoGrant)] {
+        let answer = authorizer.check(&told(author)).await;
+        assert_eq!((answer.decision.code, answer.cached), (code, false));
+    }
+}
+
+/// Reads `C1`, and stumbles over everything else.
+#[derive(Debug)]
+struct Stumbling(Weak<Authorizer>);
+
+impl Reader for Stumbling {
+    fn read(&self, objects: Vec<ObjectRef>) -> Pin<Box<dyn Future<Output = Result<(), ReadError>> + Send + '_>> {
+        Box::pin(async move {
+            if objects.contains(&ObjectRef::new("comment", "C1")) {
+                self.0.upgrade().expect("is there").upsert(comment("C1", "art"));
+            }
+            Err(ReadError("500".to_owned()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_fails_alone() {
+    let authorizer = live();
+    authorizer.set_reader(Arc::new(Stumbling(Arc::downgrade(&authorizer))));
+    let queries = ["C1", "C2"].map(|id| ask("art", "delete", "comment", id));
+    let codes: Vec<_> = authorizer.check_batch(&queries).await.iter().map(|answer| answer.decision.code).collect();
+    assert_eq!(codes, [Reason::Granted, Reason::Indeterminate]);
+}
+
+#[tokio::test]
 async fn an_alternative_that_needs_no_reading_is_not_held_up() {
     let authorizer = live();
     let tracker = Tracker::of(&authorizer, Vec::new());

@@ -122,6 +122,18 @@ async fn what_it_does_not_rest_on_is_not_waited_for() {
     assert_eq!(authorizer.code(&ask("art", "publish", "task", TASK)), Reason::Granted, "nor from the cache");
 }
 
+#[test]
+fn however_much_is_under_way_an_answer_costs_the_same() {
+    let authorizer = live();
+    let flood: Vec<_> = (0..50_000).map(|n| ObjectRef::new("task", &format!("of an import {n}"))).collect();
+    authorizer.mark_pending(&flood);
+    let began = Instant::now();
+    for _ in 0..2_000 {
+        assert_eq!(authorizer.code(&ask("art", "publish", "task", TASK)), Reason::Granted);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn past_the_wait_the_old_mirror_answers_and_says_its_age() {
     let (authorizer, clock) = live_with(Options::default());

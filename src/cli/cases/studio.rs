@@ -12,7 +12,7 @@ use super::report::Got;
 use crate::authorizer::{Authorizer, Clock, Feed, Options, ReadError, Reader};
 use crate::engine::policy::Policy;
 use crate::model::change::{Batch, Snapshot};
-use crate::model::id::{Id, ObjectRef, Str};
+use crate::model::id::{Id, ObjectRef};
 use crate::model::query::{Query, Subject};
 use crate::tracker::file::held::Held;
 use crate::tracker::file::studio::{self, Vocabulary};
@@ -95,9 +95,7 @@ fn read(name: &str, root: &Node, overlay: Option<(String, String)>) -> Result<(P
         None => base,
         Some((overlay, text)) => Policy::load(&pack, Some((overlay, text)))?,
     };
-    let roles = policy.roles().map(Str::from).collect();
-    let words = Vocabulary { pack, schema: Arc::clone(&policy.schema), roles };
-    let snapshot = studio::from_node(root, &words, &mut problems);
+    let snapshot = studio::from_node(root, &Vocabulary::of(&policy), &mut problems);
     problems.into_result((policy, snapshot))
 }
 

@@ -141,3 +141,41 @@ fn names_come_from_the_mirror_and_ids_stand_in_for_them() {
     assert!(text.ends_with("  - department_covered: as Supervisor covers Lighting, not (none)"), "{text}");
     assert_eq!(would_allow, [STUDIO_MANAGER, PRODUCTION_MANAGER], "no department to be put into");
 }
+
+#[test]
+fn a_name_that_means_nothing_is_told() {
+    let mut studio = Studio::new();
+    studio.upsert(Record::new("asset", "A").named("Rock").in_project("P").with("created_by", Value::Null));
+    for (login, id) in [("two", "one"), ("two", "other")] {
+        let record = Record::new("person", id).with("active", true).with("is_bot", false).with("role", Some("user"));
+        studio.upsert(record.with("desktop_login", Some(login)));
+    }
+    let person = |id: &'static str| Query::new(Subject::Person(id), "comment", "task", "T");
+    let by = |subject| Query::new(subject, "comment", "task", "T");
+    let on = |action: &'static str, kind: &'static str, id| Query::new(Subject::Person("art"), action, kind, id);
+    let value = |value: &str| Query { value: Some(Cow::Owned(Value::text(value))), ..person("art") };
+    let in_project = |id: &str| Query { project: Some(Id::from(id)), ..on("create", "shot", "") };
+    for (query, told) in [
+        (person("arf"), "the mirror has no person `arf`"),
+        (by(Subject::Login("ada")), "nobody has the login `ada`"),
+        (by(Subject::Login("two")), "several people have the login `two`"),
+        (by(Subject::Email("a@b.c")), "nobody has the e-mail address `a@b.c`"),
+        (by(Subject::Bot("art")), "`art` is a person, not a bot"),
+        (on("coment", "task", "T"), "there is no action `coment` for kind task; did you mean `comment`?"),
+        (on("comment", "tsk", "T"), "there is no kind `tsk`; did you mean `task`?"),
+        (on("read", "shot", "A"), "`A` is of kind asset, not shot"),
+        (on("read", "shot", "X"), "the mirror has no shot `X`"),
+        (on("read", "shot", ""), "`shot.read` needs the id of the object"),
+        (on("create", "shot", ""), "`shot.create` needs a `project`"),
+        (in_project("Q"), "the mirror has no project `Q`"),
+        (value("nowhere"), "the mirror has no task_status `nowhere`"),
+    ] {
+        let view = studio.directory.view();
+        let Resolved::Decided { decision, .. } = crate::engine::resolve_told(&studio.policy, view, &query) else {
+            panic!("{told}: a rule was reached");
+        };
+        let steps = crate::engine::unknown(&studio.policy, view, &query, decision.code);
+        let texts: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert_eq!(texts, [told], "{:?}", decision.code);
+    }
+}

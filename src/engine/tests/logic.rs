@@ -196,3 +196,18 @@ fn a_quarantined_record_is_told_apart_from_a_missing_fact() {
     studio.directory.apply([quarantine("person", "adm")]);
     assert_eq!(studio.code("adm", "read", "project", "P"), Reason::Quarantined);
 }
+
+#[test]
+fn nobody_is_in_the_team_of_a_project_that_could_not_be_understood() {
+    let mut studio = Studio::new();
+    let object = crate::model::id::ObjectRef::new("project", "P");
+    studio.directory.apply([Change::Quarantine { object, problem: "in its team: an unknown role".to_owned() }]);
+    for person in ["man", "art", "out"] {
+        assert_eq!(studio.code(person, "publish", "task", "T"), Reason::Quarantined, "{person}");
+    }
+    assert_eq!(studio.code("adm", "publish", "task", "T"), Reason::Granted, "whoever does not need the team");
+    let outcome = studio.outcome(&Query::new(Subject::Person("man"), "delete", "task", "T")).expect("a case");
+    assert!(!outcome.cacheable);
+    studio.upsert(Record::new("project", "P").with("project_status_id", Value::text("open")));
+    assert_eq!(studio.code("man", "publish", "task", "T"), Reason::Granted);
+}

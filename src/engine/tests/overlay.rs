@@ -28,7 +28,23 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("extends: kitsu\nrules: {tsk.read: [access]}", "studio.yaml:2:9: there is no kind `tsk`; did you mean `task`?"),
     ("extends: kitsu\nrules: {read: [access]}", "studio.yaml:2:9: `read`: a rule is named `kind.action`"),
-    ("extends: kitsu\nrules: {task.read: ['team + ']}", "studio.yaml:2:21: there is no atom or term ``"),
+    (
+        "extends: kitsu\nrules: {task.read: ['team + ']}",
+        "studio.yaml:2:21: a word is missing here: `+` stands between two words, `!` before one",
+    ),
+    (
+        "extends: kitsu\nrules: {task.read: [team or admin]}",
+        "studio.yaml:2:21: `team or admin`: words are joined by `+`, alternatives are items of the list",
+    ),
+    (
+        "extends: kitsu\nrules:\n  task.coment: [team]",
+        "studio.yaml:3:3: the pack has no `task.coment`; did you mean `comment`? An action of your own needs a name less like it",
+    ),
+    (
+        "extends: kitsu\nrules:\n  task.delete:\n  task.update: {any: [team], fields: {priority: }}",
+        "studio.yaml:3:3: `task.delete` has nothing behind its colon: write the alternatives that allow (`[]` for nobody)\n\
+         studio.yaml:4:39: `priority` has nothing behind its colon: write the alternatives that allow (`[]` for nobody)",
+    ),
     ("extends: kitsu\nrules: {task.read: [team, ~]}", "studio.yaml:2:27: a text is needed here, not nothing"),
     ("extends: kitsu\nrules: {task.read: [[team]]}", "studio.yaml:2:21: a text is needed here, not a list"),
     (
@@ -82,6 +98,11 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "extends: kitsu\nterms:\n  lead: [team + leed]",
         "studio.yaml:3:10: there is no atom or term `leed`; did you mean `lead`?",
+    ),
+    (
+        "extends: kitsu\nterms: {mange: [admin]}\natoms: {assignd: {says: x, when: subject is subject}}",
+        "studio.yaml:2:9: no rule or term names `mange`; did you mean to replace the pack's `manage`?\n\
+         studio.yaml:3:9: no rule or term names `assignd`; did you mean to replace the pack's `assigned`?",
     ),
     (
         "extends: kitsu\nterms: {team: [admin]}",
@@ -203,6 +224,7 @@ rules:
     let expected = "studio.yaml:3:10: there is no role `supervisr`; did you mean `supervisor`?
 studio.yaml:5:28: `task.status`: kind `task` has no field `status`; known here: assignees, entity_id, mentions, task_status_id, task_type_id
 studio.yaml:7:18: there is no atom or term `led`; did you mean `lead`?
+studio.yaml:8:3: the pack has no `task.reed`; did you mean `read`? An action of your own needs a name less like it
 studio.yaml:8:37: `scope:` is `project` or `site`, not `here`; without it a resource is named
 studio.yaml:9:3: there is no kind `tsk`; did you mean `task`?";
     assert_eq!(problems(text), expected);
@@ -278,6 +300,14 @@ fn the_digest_tells_policies_apart() {
 fn there_are_only_the_packs_there_are() {
     let problems = Policy::load("kitsus", None).expect_err("is no pack").to_string();
     assert_eq!(problems, "policy: there is no built-in pack `kitsus`; did you mean `kitsu`?");
-    assert_eq!(Policy::extended_pack("extends: ftrack\nrules: ["), None);
-    assert_eq!(Policy::extended_pack("extends: ftrack\nrules: {}").as_deref(), Some("ftrack"));
+    let extended = |text: &str| Policy::extended_pack("p.yaml", text).map_err(|problems| problems.to_string());
+    assert_eq!(extended("extends: kitsu\nrules: {task.read: [nobody]}"), Ok("kitsu"));
+    for (text, told) in [
+        ("rules: {}\nextends: ftrack", "p.yaml:2:10: there is no built-in pack `ftrack`; known here: kitsu"),
+        ("extends: [kitsu]", "p.yaml:1:10: a text is needed here, not a list"),
+        ("rules: {}", "p.yaml:1:1: `extends:` is missing"),
+        ("- kitsu", "p.yaml:1:1: `name: value` lines are needed here, not a list"),
+    ] {
+        assert_eq!(extended(text), Err(told.to_owned()), "{text}");
+    }
 }

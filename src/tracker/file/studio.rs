@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::entry::{Entry, Reader};
 use super::refs::Seen;
+use crate::engine::policy::Policy;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Str};
 use crate::model::record::Record;
@@ -24,6 +25,14 @@ pub struct Vocabulary {
     pub roles: Vec<Str>,
 }
 
+impl Vocabulary {
+    /// The words of a policy.
+    pub fn of(policy: &Policy) -> Self {
+        let roles = policy.roles().map(Str::from).collect();
+        Self { pack: policy.tracker.clone(), schema: Arc::clone(&policy.schema), roles }
+    }
+}
+
 /// Reads the text of a studio file. `file` is the name that complaints carry.
 ///
 /// # Errors
@@ -39,11 +48,14 @@ pub fn read(file: &str, text: &str, words: &Vocabulary) -> Result<Snapshot, Prob
 /// The name of the pack that a studio file is written for.
 ///
 /// # Errors
-/// Where the text is no YAML map, or `pack:` is no word.
+/// Where the text is no YAML map, or `pack:` names none that there is.
 pub fn pack(file: &str, text: &str) -> Result<Str, Problems> {
     let root = parse(file, text)?;
     let mut problems = Problems::new(file);
-    let (_, pack) = pack_of(&root, &mut problems);
+    let (place, pack) = pack_of(&root, &mut problems);
+    if let Err(why) = Policy::pack(&pack) {
+        problems.add(place, why);
+    }
     problems.into_result(pack)
 }
 
@@ -57,6 +69,11 @@ pub fn pack_of(root: &Node, problems: &mut Problems) -> (Place, Str) {
 /// Reads a studio that is part of a larger file. Where there are complaints, the snapshot is not whole.
 pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Snapshot {
     let Vocabulary { pack: in_force, schema, roles: _ } = words;
+    if root.is_null() {
+        // A file that was cut off must not pass for a studio without people.
+        problems.add(root.place, "there is no studio here; begin with `person:`");
+        return Snapshot::default();
+    }
     let (place, pack) = pack_of(root, problems);
     if pack != *in_force {
         problems.add(place, format!("this is a studio for the pack `{pack}`, and `{in_force}` is in force"));

@@ -207,7 +207,9 @@ fn words_for_true_and_false_are_not_guessed() {
 #[test]
 fn the_pack_is_kitsu_unless_it_is_named() {
     assert_eq!(studio::pack("s.yaml", "person: []").unwrap(), "kitsu");
-    assert_eq!(studio::pack("s.yaml", "pack: flow").unwrap(), "flow");
+    assert_eq!(studio::pack("s.yaml", "pack: kitsu").unwrap(), "kitsu");
+    let problems = studio::pack("s.yaml", "pack: flow").unwrap_err().to_string();
+    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu");
     assert!(studio::pack("s.yaml", "- 1").is_err());
 }
 
@@ -304,6 +306,13 @@ async fn objects_are_reread_by_kind_or_table() {
         })
         .collect();
     assert_eq!(kinds, ["shot sh010", "project atlas", "team atlas", "no comment c2", "no nonsense x"]);
+}
+
+#[test]
+fn nothing_is_no_studio() {
+    for text in ["", "\n# person: [ada]\n", "~"] {
+        assert!(complaints(text).ends_with("there is no studio here; begin with `person:`"), "{text}");
+    }
 }
 
 #[test]

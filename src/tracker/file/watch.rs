@@ -165,10 +165,11 @@ impl Look {
     pub(super) fn log_once(&self, watch: &Watch) {
         let mut state = watch.state.lock();
         if state.logged.as_ref() != Some(self) {
-            tracing::error!(
-                "the studio file cannot be applied, its last good content stays in force:\n{}",
-                self.text()
-            );
+            let instead = match state.content {
+                Some(_) => "its last good content stays in force",
+                None => "and nothing is known until it is mended",
+            };
+            tracing::error!("the studio file cannot be applied, {instead}:\n{}", self.text());
             state.logged = Some(self.clone());
         }
     }

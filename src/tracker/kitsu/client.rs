@@ -22,6 +22,7 @@ const READ: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(120);
 const TRIES: u32 = 3;
 const MEND_TOKEN: &str = "give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file";
+const MEND_URL: &str = "is tracker.kitsu.url the address of its API, which usually ends in /api?";
 const MEND_ADMIN: &str =
     "stagedoor must see every project and person: make the bot an admin in Kitsu, or give the token of one that is";
 
@@ -129,13 +130,16 @@ impl Client {
         let body = body(path, answer).await;
         if status.is_success() {
             let body = body?;
-            return serde_json::from_slice(&body)
-                .map_err(|error| Failure::Malformed(format!("{path}: the answer is not JSON: {error}")));
+            return serde_json::from_slice(&body).map_err(|error| match body.trim_ascii_start().first() {
+                // Kitsu's own pages, or a portal's: served for every address but the API's.
+                Some(b'<') => Failure::Malformed(format!("{path}: a web page came, not JSON; {MEND_URL}")),
+                _ => Failure::Malformed(format!("{path}: the answer is not JSON: {error}")),
+            });
         }
         let said = body.as_deref().map(message).unwrap_or_default();
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => Failure::Token(format!(
-                "zou does not accept the token ({}{said}): it is wrong, has expired or was revoked; {MEND_TOKEN}",
+                "zou does not accept the token ({}{said}): it is wrong, has expired, was revoked, or its bot is not active; {MEND_TOKEN}",
                 status.as_u16()
             )),
             StatusCode::FORBIDDEN => {
@@ -148,10 +152,7 @@ impl Client {
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Failure::Unavailable(format!("{path}: zou answered {}{said}", status.as_u16()))
             }
-            status => Failure::Malformed(format!(
-                "{path}: zou answered {}{said}; is tracker.kitsu.url the address of its API, which usually ends in /api?",
-                status.as_u16()
-            )),
+            status => Failure::Malformed(format!("{path}: zou answered {}{said}; {MEND_URL}", status.as_u16())),
         })
     }
 

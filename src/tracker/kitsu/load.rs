@@ -21,6 +21,8 @@ use crate::tracker::progress::Progress;
 const PAGE: u64 = 2000;
 /// How many projects are read at once.
 const AT_ONCE: usize = 4;
+/// How often a page that is too short is read again: a row may have gone between the count and the rows.
+const SHORT: u32 = 3;
 /// How often a load goes back a page because rows vanish, before it gives up.
 const STEPS_BACK: u32 = 1000;
 
@@ -105,17 +107,30 @@ async fn table(client: &Client, table: Table, types: &Types, progress: &Progress
 }
 
 async fn pages(client: &Client, table: Table, progress: &Progress, mut row: impl FnMut(&Value)) -> Result<(), Failure> {
-    let (mut page, mut total, mut back) = (1_u64, 0_u64, 0_u32);
+    let (mut page, mut total, mut back, mut short) = (1_u64, 0_u64, 0_u32, 0_u32);
     loop {
         let answer = client.get(table.path(), &query(table, page).each_ref().map(|(k, v)| (*k, v.as_str()))).await?;
         let shape = |what: &str| Failure::Malformed(format!("{}: page {page} has no {what}", table.path()));
         let rows = answer.get("data").and_then(Value::as_array).ok_or_else(|| shape("list `data`"))?;
         let now = answer.get("total").and_then(Value::as_u64).ok_or_else(|| shape("number `total`"))?;
+        let (found, due) =
+            (u64::try_from(rows.len()).unwrap_or(0), now.saturating_sub((page - 1).saturating_mul(PAGE)).min(PAGE));
+        if found < due {
+            short += 1;
+            if short > SHORT {
+                let what = format!("page {page} has {found} rows where the total of {now} means {due}");
+                return Err(Failure::Malformed(format!(
+                    "{}: {what}; what is missing is not taken for deleted",
+                    table.path()
+                )));
+            }
+            continue;
+        }
         rows.iter().for_each(&mut row);
         if page == 1 && back == 0 {
             progress.expect(now);
         }
-        progress.read(table.kind(), u64::try_from(rows.len()).unwrap_or(0));
+        progress.read(table.kind(), found);
         if now < total && page > 1 {
             back += 1;
             if back > STEPS_BACK {
@@ -129,8 +144,12 @@ async fn pages(client: &Client, table: Table, progress: &Progress, mut row: impl
             continue;
         }
         total = now;
-        if rows.is_empty() || page.saturating_mul(PAGE) >= total {
+        if page.saturating_mul(PAGE) >= total {
             return Ok(());
+        }
+        if u64::try_from(rows.len()).unwrap_or(0) < PAGE {
+            let path = table.path();
+            return Err(Failure::Malformed(format!("{path}: page {page} of {total} rows is shorter than asked for")));
         }
         page += 1;
     }

@@ -27,13 +27,22 @@ enum Ask {
     Mentions(ObjectRef),
 }
 
+/// What was read.
+pub(super) struct Read {
+    pub(super) changes: Vec<Change>,
+    /// A list left objects out: they are gone, if whoever asked may see all.
+    pub(super) left_out: bool,
+}
+
 /// The objects as they are now.
-pub(super) async fn objects(client: &Client, types: &Types, objects: &[ObjectRef]) -> Result<Vec<Change>, Failure> {
+pub(super) async fn objects(client: &Client, types: &Types, objects: &[ObjectRef]) -> Result<Read, Failure> {
     let (asks, mut changes) = plan(objects);
+    let listed = asks.iter().any(|ask| matches!(ask, Ask::Rows(..)));
     let answers = stream::iter(asks).map(|ask| answer(client, types, ask)).buffer_unordered(AT_ONCE);
     let answers: Vec<Vec<Change>> = answers.try_collect().await?;
+    let left_out = listed && answers.iter().flatten().any(|change| matches!(change, Change::Remove(_)));
     changes.extend(answers.into_iter().flatten());
-    Ok(changes)
+    Ok(Read { changes, left_out })
 }
 
 /// What to ask, and what is known without asking: an id that zou never gives out names nothing.

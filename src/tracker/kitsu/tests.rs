@@ -70,6 +70,11 @@ fn ok(body: Value) -> Vec<u8> {
     answer("200 OK", &body.to_string())
 }
 
+/// The answer to who we are.
+fn us(role: &str) -> Vec<u8> {
+    ok(json!({"user": {"role": role}}))
+}
+
 fn task_row(id: &str) -> Value {
     json!({"id": id, "project_id": B, "entity_id": B, "task_type_id": B, "task_status_id": B, "assignees": [A], "type": "Task"})
 }
@@ -109,6 +114,10 @@ async fn a_server_that_goes_on_failing_is_said_to_and_never_with_the_token() {
     for (bad, expected) in [
         (answer("500 Oops", ""), "zou answered 500"),
         (answer("200 OK", "[[["), "is not JSON"),
+        (
+            answer("200 OK", "\n<!DOCTYPE html>"),
+            "a web page came, not JSON; is tracker.kitsu.url the address of its API",
+        ),
         (answer("200 OK", &"[".repeat(10_000)), "is not JSON"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{".to_vec(), "broke off"),
         (answer("302 Found", ""), "is tracker.kitsu.url the address of its API"),
@@ -158,6 +167,7 @@ async fn what_zou_does_not_know_is_gone_and_what_no_zou_would_know_is_not_asked(
 async fn many_objects_are_asked_for_at_once_and_only_they_are_taken() {
     let server = Server::start(|target, _| match target {
         "/data/entity-types?fields=id%2Cname" => ok(json!([])),
+        "/auth/authenticated" => us("admin"),
         // The first exists, the second does not, the third was not asked for.
         _ => ok(json!([task_row(A), task_row("c24a6ea4-ce75-4665-a070-57453082c256"), {"id": 5}, null])),
     })
@@ -166,7 +176,40 @@ async fn many_objects_are_asked_for_at_once_and_only_they_are_taken() {
     assert_eq!(changes.len(), 2);
     assert!(matches!(&changes[0], Change::Upsert(record) if record.object() == task(A)));
     assert_eq!(changes[1], Change::Remove(task(B)));
-    assert_eq!(server.asked(), 2);
+    assert_eq!(server.asked(), 3, "and whether the list leaves out what is there");
+}
+
+#[tokio::test]
+async fn what_is_not_shown_to_us_any_more_does_not_pass_for_gone() {
+    let server = Server::start(|target, _| match Url::parse(&format!("http://x{target}")).unwrap().path() {
+        "/auth/authenticated" => us("manager"),
+        "/data/tasks" if target.contains("page=") => ok(json!({"data": [task_row(A)], "total": 1})),
+        "/data/tasks" => ok(json!([task_row(A)])),
+        "/data/entities" => ok(json!({"data": [], "total": 0})),
+        _ => ok(json!([])),
+    })
+    .await;
+    let kitsu = server.kitsu();
+    let refused = |error: SourceError| assert!(matches!(error, SourceError::Refused(_)), "{error:?}");
+    refused(kitsu.reread(&[task(A), task(B)]).await.unwrap_err());
+    refused(kitsu.load(Scope::Large, &Progress::logged()).await.unwrap_err());
+}
+
+#[tokio::test]
+async fn pages_that_are_cut_shorter_than_asked_are_no_whole_table() {
+    let server = Server::start(|target, _| match target {
+        target if target.starts_with("/data/tasks") => {
+            let rows: Vec<_> =
+                (0..1000).map(|row| task_row(&format!("{row:08}-ce75-4665-a070-57453082c256"))).collect();
+            ok(json!({"data": rows, "total": 3500}))
+        }
+        target if target.starts_with("/data/entities") => ok(json!({"data": [], "total": 0})),
+        "/auth/authenticated" => us("admin"),
+        _ => ok(json!([])),
+    })
+    .await;
+    let error = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap_err();
+    assert!(matches!(error, SourceError::Malformed(_)), "{error:?}");
 }
 
 /// Tasks 0 to 5,999 in pages of 2,000, of which `gone` of those already read vanish before the n-th page is answered.
@@ -185,6 +228,7 @@ fn paged(gone: usize, before: usize) -> impl Fn(&str, usize) -> Vec<u8> {
                 ok(json!({"data": rows, "total": 6000 - first}))
             }
             "/data/entities" => ok(json!({"data": [], "total": 0})),
+            "/auth/authenticated" => us("admin"),
             _ => ok(json!([])),
         }
     }
@@ -212,6 +256,7 @@ async fn one_bad_row_does_not_spoil_the_page_but_a_page_of_another_shape_does() 
         target if target.starts_with("/data/tasks") => {
             ok(json!({"data": [task_row(A), {"id": B, "project_id": 7}], "total": 2}))
         }
+        "/auth/authenticated" => us("admin"),
         target if target.starts_with("/data/entities") => ok(json!({"data": [], "total": 0})),
         _ => ok(json!([])),
     })
@@ -232,6 +277,32 @@ async fn one_bad_row_does_not_spoil_the_page_but_a_page_of_another_shape_does() 
         .await;
         let error = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap_err();
         assert!(matches!(error, SourceError::Malformed(_)), "{shown}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_short_is_read_again_and_never_taken_for_the_whole() {
+    for (good_from, whole) in [(1, true), (3, true), (4, false), (usize::MAX, false)] {
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(move |target, _| match target {
+            target if target.starts_with("/data/tasks") => {
+                let number = asked.fetch_add(1, Ordering::Relaxed);
+                let rows = if number < good_from { vec![task_row(A)] } else { vec![task_row(A), task_row(B)] };
+                ok(json!({"data": rows, "total": 2}))
+            }
+            target if target.starts_with("/data/entities") => ok(json!({"data": [], "total": 0})),
+            target if target.starts_with("/auth") => ok(json!({"authenticated": true, "user": {"role": "admin"}})),
+            _ => ok(json!([])),
+        })
+        .await;
+        let loaded = server.kitsu().load(Scope::Large, &Progress::logged()).await;
+        match loaded {
+            Ok(snapshot) if whole => assert_eq!(snapshot.changes.len(), 2),
+            Err(SourceError::Malformed(why)) if !whole => {
+                assert!(why.starts_with("/data/tasks: page 1 has 1 rows where the total of 2 means 2"), "{why}");
+            }
+            other => panic!("good from request {good_from}: {other:?}"),
+        }
     }
 }
 

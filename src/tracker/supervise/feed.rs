@@ -1,11 +1,11 @@
 //! The event stream: connecting, losing it, catching up with what was missed; and whether the tracker answers at all.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use futures_util::stream::BoxStream;
 
 use super::large::Why;
-use super::{CatchUp, Done, Scope, Signal, Source, SourceError, Supervisor, Timer, within};
+use super::{CatchUp, Done, Moment, Scope, Signal, Source, SourceError, Supervisor, Timer, within};
 use crate::authorizer::Feed;
 use crate::model::id::Str;
 
@@ -32,12 +32,12 @@ impl<S: Source> Supervisor<S> {
                 self.mute = None;
                 if self.loaded {
                     self.stats.reconnects.add(1);
-                    self.catch_up(self.heard.1);
+                    self.catch_up(self.heard.since());
                 } else {
                     self.want(Scope::All, Why::Gap);
                     self.load();
                 }
-                self.heard = (Instant::now(), SystemTime::now());
+                self.heard = Moment::now();
             }
             Err(error) => {
                 self.complain("connecting", &error);
@@ -54,7 +54,7 @@ impl<S: Source> Supervisor<S> {
 
     pub(super) fn signal(&mut self, signal: Signal) {
         if !matches!(signal, Signal::Lost(_)) {
-            self.heard = (Instant::now(), SystemTime::now());
+            self.heard = Moment::now();
         }
         let mut position = None;
         match signal {
@@ -72,9 +72,8 @@ impl<S: Source> Supervisor<S> {
             Signal::Heartbeat => {}
             Signal::Lost(why) => return self.lost(&why),
         }
-        // While a load is owed, the mirror is known to differ.
-        if self.state == Feed::Live && !self.is_load_owed() {
-            self.authorizer.heard(position.as_deref());
+        if self.state == Feed::Live {
+            self.equal(position.as_deref());
         }
     }
 
@@ -112,7 +111,7 @@ impl<S: Source> Supervisor<S> {
                     self.load();
                 }
                 if let Some(cursor) = cursor {
-                    self.authorizer.heard(Some(&cursor));
+                    self.equal(Some(&cursor));
                 }
             }
             Ok(None) => {
@@ -144,7 +143,7 @@ impl<S: Source> Supervisor<S> {
                 if let Some(since) = self.mute.take() {
                     tracing::info!(tracker = self.source.name(), "the tracker answers again");
                     if self.stream.is_some() && self.loaded {
-                        self.catch_up(since);
+                        self.catch_up(since.since());
                     }
                 } else if self.stream.is_some() {
                     // It has held for a while: the next loss is a new one.
@@ -158,6 +157,6 @@ impl<S: Source> Supervisor<S> {
     /// The tracker does not answer as it should: whatever the stream says, the mirror cannot follow.
     pub(super) fn refused(&mut self, error: &SourceError, doing: &'static str) {
         self.complain(doing, error);
-        self.mute.get_or_insert(self.heard.1);
+        self.mute.get_or_insert(self.heard);
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -40,14 +40,13 @@ impl Reader for Asks {
         Box::pin(async move {
             let waits = objects.into_iter().map(|object| async move {
                 let (waiter, wait) = oneshot::channel();
-                self.sender
-                    .try_send(Request { object, waiter })
-                    .map_err(|_| "more reads are waiting than the tracker can answer".to_owned())?;
-                wait.await.map_err(|_| "the connector has stopped".to_owned())?
+                let stopped = || "the connector has stopped".to_owned();
+                self.sender.send(Request { object, waiter }).await.map_err(|_| stopped())?;
+                wait.await.map_err(|_| stopped())?
             });
-            match timeout(PATIENCE, try_join_all(waits)).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(why)) => Err(ReadError(why)),
+            // One that cannot be read keeps nobody from waiting for the others.
+            match timeout(PATIENCE, join_all(waits)).await {
+                Ok(read) => read.into_iter().collect::<Result<(), String>>().map_err(ReadError),
                 Err(_) => Err(ReadError(format!("the tracker took longer than {} s", PATIENCE.as_secs()))),
             }
         })

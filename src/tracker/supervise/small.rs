@@ -157,7 +157,7 @@ impl<S: Source> Supervisor<S> {
         }
         // All that was announced up to the last signal is in the mirror now.
         if self.queue.is_empty() && self.state == crate::authorizer::Feed::Live && !self.is_load_owed() {
-            self.authorizer.known_equal(self.heard.0);
+            self.authorizer.known_equal(self.heard.steady);
         }
     }
 

@@ -5,8 +5,8 @@ mod fake;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::fake::{Call, Running, comment, task};
-use super::Options;
-use crate::authorizer::State;
+use super::{Moment, Options};
+use crate::authorizer::{Reader as _, State};
 use crate::model::id::ObjectRef;
 use crate::tracker::{CatchUp, Scope, Signal};
 
@@ -214,6 +214,59 @@ async fn a_lost_feed_is_caught_up_with() {
 }
 
 #[tokio::test]
+async fn what_the_log_does_not_name_is_not_there_before_it_is_loaded() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    let before = running.authorizer.status().as_of;
+    running.fake.hold_loads(true);
+    let log = CatchUp { objects: Vec::new(), reload: Some(Scope::Large), cursor: Some("7".into()) };
+    running.fake.log(Some(log));
+    running.fake.assign(true);
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("loading", async |running| running.fake.calls().contains(&Call::Load(Scope::Large))).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let status = running.authorizer.status();
+    assert_eq!((status.as_of, &*status.cursor), (before, ""), "a load is owed, so the mirror is not equal");
+    running.fake.hold_loads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_announced_load_that_outlasts_an_outage_is_still_owed() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    running.fake.hold_loads(true);
+    running.fake.assign(true);
+    running.fake.signal(Signal::Reload { scope: Scope::Large, objects: Vec::new() });
+    running.until("loading", async |running| running.fake.calls().contains(&Call::Load(Scope::Large))).await;
+    let before = running.authorizer.status().as_of;
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    assert!(!running.may_comment().await);
+    assert_eq!(running.authorizer.status().as_of, before, "what was announced is not in the mirror yet");
+    running.fake.hold_loads(false);
+    running.until("assigned", async |running| running.may_comment().await).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn more_reads_than_the_queue_takes_wait_for_room() {
+    let (asks, mut requests) = super::reader::channel();
+    let objects: Vec<_> = (0..10_000).map(|n| ObjectRef::new("comment", &n.to_string())).collect();
+    let answered = async {
+        for _ in 0..objects.len() {
+            let request = requests.recv().await.expect("asked");
+            let outcome = if request.object.id.is("7") { Err("500".to_owned()) } else { Ok(()) };
+            request.waiter.send(outcome).expect("waited for, whatever became of the others");
+        }
+    };
+    let (read, ()) = tokio::join!(asks.read(objects.clone()), answered);
+    assert_eq!(read.expect_err("one failed").0, "500");
+}
+
+#[tokio::test]
 async fn a_gap_that_the_log_does_not_tell_is_loaded() {
     let running = Running::start(options()).await;
     running.fake.log(None);
@@ -325,4 +378,13 @@ async fn it_ends_when_told_to() {
     let started = Instant::now();
     running.stop().await;
     assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_clock_that_is_put_back_hides_nothing_that_was_missed() {
+    let hour = Duration::from_secs(3600);
+    let ahead = Moment { wall: SystemTime::now() + hour, ..Moment::now() };
+    assert!(ahead.since() <= SystemTime::now());
+    let asleep = Moment { wall: SystemTime::now() - hour, ..Moment::now() };
+    assert_eq!(asleep.since(), asleep.wall);
 }

@@ -88,7 +88,7 @@ impl Zou {
         Self {
             api: env["ZOU_API"].to_owned(),
             admin_token: env["ZOU_ADMIN_TOKEN"].to_owned(),
-            client: reqwest::Client::new(),
+            client: reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client"),
             ctl: ctl.to_owned(),
             dir: dir.to_owned(),
             lanes: Arc::new(Semaphore::new(LANES)),

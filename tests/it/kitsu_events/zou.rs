@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use stagedoor::tracker::kitsu::TokenSource;
 
 pub(crate) struct Zou {
-    pub(super) api: String,
-    pub(super) events: String,
+    pub(crate) api: String,
+    pub(crate) events: String,
     token: String,
     http: reqwest::Client,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Zou {
 impl Zou {
     pub(super) fn from_env() -> Self {
         let of = |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run"));
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
         Self { api: of("ZOU_API"), events: of("ZOU_EVENTS"), token: of("ZOU_ADMIN_TOKEN"), http }
     }
 
@@ -25,7 +25,7 @@ impl Zou {
     }
 
     /// A request that must succeed.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.api)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
@@ -58,7 +58,7 @@ impl Zou {
     }
 
     /// A bot of its own: id and token.
-    pub(super) async fn bot(&self, role: &str) -> (String, String) {
+    pub(crate) async fn bot(&self, role: &str) -> (String, String) {
         let name = uuid::Uuid::new_v4();
         let bot = self.post(
             "/data/persons",
@@ -69,7 +69,7 @@ impl Zou {
     }
 
     /// Revokes a bot's token; the new one.
-    pub(super) async fn rotate(&self, bot: &str) -> String {
+    pub(crate) async fn rotate(&self, bot: &str) -> String {
         let body = json!({"expiration_date": null});
         text(&self.ask(Method::PUT, &format!("/data/persons/{bot}"), Some(&body)).await, "access_token")
     }
