@@ -1,4 +1,4 @@
-//! A decision asks the allocator for nothing, and neither does an answer from the cache.
+//! A decision asks the allocator for nothing, and an answer from the cache next to nothing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,16 +60,17 @@ fn a_decision_allocates_nothing() {
                 known = decide(&policy, view, &case).missing.is_empty();
             }
         });
-        if known {
+        // Who shares a project with whom is found by walking through whole teams.
+        if known && (query.kind, query.action) != ("person", "read") {
             counted += 1;
-            println!("{} {query:?}", allocated.count_total);
+            assert_eq!(allocated.count_total, 0, "{query:?}");
         }
     }
     assert!(counted > 500, "{counted}");
 }
 
 #[test]
-fn an_answer_from_the_cache_allocates_nothing() {
+fn an_answer_from_the_cache_allocates_next_to_nothing() {
     let demo = demo();
     let people = people(&demo);
     let authorizer = Authorizer::new(policy(), Options::default(), Clock::system());
@@ -80,7 +81,7 @@ fn an_answer_from_the_cache_allocates_nothing() {
     for query in &queries {
         authorizer.check_now(query);
     }
-    let mut hits = 0;
+    let (mut hits, mut total) = (0, 0);
     for query in &queries {
         let mut cached = false;
         let allocated = allocation_counter::measure(|| {
@@ -88,8 +89,10 @@ fn an_answer_from_the_cache_allocates_nothing() {
         });
         if cached {
             hits += 1;
-            println!("hit {} {query:?}", allocated.count_total);
+            total += allocated.count_total;
         }
     }
     assert!(hits > 500, "{hits}");
+    // The cache sorts its books now and then, on the time of whoever happens to ask.
+    assert!(total < hits, "{total} allocations for {hits} answers");
 }
