@@ -16,6 +16,8 @@ pub(super) struct Walk<'v> {
     pub(super) case: &'v Case<'v>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
+    /// The subject's role where the question plays, once it was asked for.
+    role_here: Option<Option<Option<&'v str>>>,
     pub(super) reads: SmallVec<[Dep; 16]>,
     /// Records to be read on first use that were needed and are not there yet.
     pub(super) missing: SmallVec<[ObjectRef; 1]>,
@@ -49,10 +51,18 @@ impl<'v> Walk<'v> {
             view,
             case,
             it: None,
+            role_here: None,
             reads: SmallVec::new(),
             missing: SmallVec::new(),
             quarantined: false,
             private: false,
+        }
+    }
+
+    /// Notes an input; the same one often comes several times in a row.
+    fn note(&mut self, dep: Dep) {
+        if !self.reads.iter().rev().take(8).any(|noted| *noted == dep) {
+            self.reads.push(dep);
         }
     }
 
@@ -105,17 +115,17 @@ impl<'v> Walk<'v> {
             };
             match step {
                 Step::Field { no, .. } => self.field(key, *no, &mut to),
-                Step::Project => match self.row(key, &mut to) {
+                Step::Project => match self.row(key) {
                     Some(row) => to.list.extend(row.project.map(Val::Key)),
                     None => to.unknown = true,
                 },
                 Step::Link(kind) => self.link(key, *kind, &mut to),
                 Step::Back(back) => {
-                    self.reads.push(Dep::Back(key, *back));
+                    self.note(Dep::Back(key, *back));
                     to.list.extend(self.view.back(key, *back).iter().map(|key| Val::Key(*key)));
                 }
                 Step::Roster => {
-                    self.reads.push(Dep::Roster(key));
+                    self.note(Dep::Roster(key));
                     to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
                 }
                 Step::RoleHere => self.role_into(key, true, &mut to),
@@ -125,15 +135,15 @@ impl<'v> Walk<'v> {
         to
     }
 
-    fn row(&mut self, key: Key, to: &mut Vals<'v>) -> Option<&'v crate::directory::Row> {
-        self.reads.push(Dep::Node(key));
+    /// The record of an object; without one what it would tell is not known.
+    fn row(&mut self, key: Key) -> Option<&'v crate::directory::Row> {
+        self.note(Dep::Node(key));
         match self.view.state(key) {
             State::Record(row) => return Some(row),
             State::Quarantined => self.quarantined = true,
             State::Unknown => self.ask_for(key),
             State::Gone => {}
         }
-        to.unknown = true;
         None
     }
 
@@ -146,7 +156,10 @@ impl<'v> Walk<'v> {
     }
 
     fn field(&mut self, key: Key, no: FieldNo, to: &mut Vals<'v>) {
-        let Some(row) = self.row(key, to) else { return };
+        let Some(row) = self.row(key) else {
+            to.unknown = true;
+            return;
+        };
         match row.cell(no) {
             Cell::Unset => to.unknown = true,
             Cell::Null => {}
@@ -242,6 +255,20 @@ impl<'v> Walk<'v> {
     ///
     /// The project's own role wins over the site-wide one, unless the latter is fixed and `effective` is asked.
     pub(super) fn role(&mut self, person: Key, effective: bool) -> Option<Option<&'v str>> {
+        // Most rules ask for the subject's role several times.
+        let memorable = effective && person == self.case.subject;
+        match self.role_here {
+            Some(role) if memorable => return role,
+            _ => {}
+        }
+        let role = self.find_role(person, effective);
+        if memorable {
+            self.role_here = Some(role);
+        }
+        role
+    }
+
+    fn find_role(&mut self, person: Key, effective: bool) -> Option<Option<&'v str>> {
         let site = self.site_role(person)?;
         let fixed = &self.view.schema().subject.fixed_roles;
         if effective && site.is_some_and(|role| fixed.iter().any(|fixed| fixed == role)) {
@@ -256,12 +283,10 @@ impl<'v> Walk<'v> {
 
     /// A person's site-wide role: `None` when not known, `Some(None)` when there is none.
     pub(super) fn site_role(&mut self, person: Key) -> Option<Option<&'v str>> {
-        let mut vals = Vals::default();
-        self.field(person, self.view.schema().subject.role, &mut vals);
-        match (vals.list.first(), vals.unknown) {
-            (_, true) => None,
-            (Some(Val::Text(role)), _) => Some(Some(role)),
-            _ => Some(None),
+        let field = self.view.schema().subject.role;
+        match self.row(person)?.cell(field) {
+            Cell::Unset => None,
+            cell => Some(cell.text()),
         }
     }
 
@@ -276,12 +301,8 @@ impl<'v> Walk<'v> {
 
     /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
     fn member(&mut self, person: Key, project: Key) -> Option<Option<Option<&'v str>>> {
-        // Asked for by nearly every atom: noted once, so that the list seldom leaves its place.
-        for dep in [Dep::Member { person, project }, Dep::Node(project)] {
-            if !self.reads.contains(&dep) {
-                self.reads.push(dep);
-            }
-        }
+        self.note(Dep::Member { person, project });
+        self.note(Dep::Node(project));
         if *self.view.state(project) == State::Quarantined {
             self.quarantined = true;
             return None;

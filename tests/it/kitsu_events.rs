@@ -270,9 +270,9 @@ async fn a_revoked_token_is_noticed_and_a_rotated_one_taken_up() {
     let mirror = Mirror::start(&zou, source, Duration::from_secs(600), options).await;
 
     let rotated = zou.rotate(&bot).await;
-    let noticed = mirror.reaches(State::Degraded, Duration::from_secs(3)).await;
+    let noticed = mirror.reaches(State::Degraded, Duration::from_secs(20)).await;
     std::fs::write(file.path(), format!("{rotated}\n")).expect("the token is written");
-    let live = mirror.reaches(State::Live, Duration::from_secs(3)).await;
+    let live = mirror.reaches(State::Live, Duration::from_secs(20)).await;
     let change = studio.one_of_each().remove(0);
     change.make(&zou).await;
     mirror.flips(&change, Duration::from_secs(5)).await;

@@ -10,6 +10,7 @@
     reason = "a test that panics says what is wrong"
 )]
 
+mod allocations;
 mod app;
 mod bad_inputs;
 mod cases;

@@ -144,3 +144,103 @@ fn with_department(mut record: Record) -> Record {
     record.fields.retain(|(name, _)| name != "departments");
     record.with("departments", Value::texts(["anim"]))
 }
+
+/// One question, asked again after each change: from the cache as long as nothing it rests on changed, and right always.
+#[test]
+fn what_lies_far_off_is_noticed() {
+    let authorizer = live();
+    authorizer.delta([
+        Change::Upsert(person("cli", "client")),
+        Change::Upsert(with_department(person("sup", "supervisor"))),
+        Change::Upsert(Record::new("department", "anim")),
+        Change::Upsert(Record::new("project_status", "closed").with("name", Value::text("Closed"))),
+        Change::Upsert(Record::new("project", "P").with("project_status_id", Value::text("open"))),
+        Change::Upsert(Record::new("project", "Q").with("project_status_id", Value::text("closed"))),
+    ]);
+    let members = [("cli", None), ("art", None), ("sup", None), ("ven", None)];
+    authorizer.delta([team("P", &members[..1])]);
+    let project = |status: &str| {
+        let record = Record::new("project", "P").with("project_status_id", Value::text(status));
+        let record = record.with("is_clients_isolated", false).with("client_allowed_statuses", Value::texts([]));
+        Change::Upsert(record.with("client_denied_statuses", Value::texts([])))
+    };
+    let asked = |query: &Query<'_>, steps: Vec<(&str, Change, bool)>| {
+        for (what, change, expected) in steps {
+            authorizer.now(query);
+            assert!(authorizer.now(query).cached, "{what}");
+            authorizer.delta([change]);
+            let answer = authorizer.now(query);
+            assert_eq!((answer.decision.allowed(), answer.cached), (expected, false), "{what}");
+        }
+    };
+    let status = |artists: bool| {
+        let record = Record::new("task_status", "wip").with("is_artist_allowed", artists);
+        Change::Upsert(record.with("is_client_allowed", true))
+    };
+    asked(
+        &ask("cli", "read", "person", "art"),
+        vec![
+            ("he joins the client's project", team("P", &members[..2]), true),
+            ("it is closed", project("closed"), false),
+            ("it is open again", project("open"), true),
+            ("the client leaves it", team("P", &members[1..2]), false),
+            ("and comes back, the other left", team("P", &members[..1]), false),
+            ("both are in another one", team("Q", &members[..2]), false),
+            ("both are in it again", team("P", &members), true),
+        ],
+    );
+    let comment = |author: &str| {
+        let record = Record::new("comment", "C").with("object_id", Value::text("T"));
+        let record = record.with("person_id", Value::text(author)).with("task_status_id", Value::text("wip"));
+        Change::Upsert(record.with("for_client", false))
+    };
+    authorizer.delta([comment("ven")]);
+    let author_is = |role| team("P", &[("cli", None), ("art", None), ("sup", None), ("ven", role)]);
+    asked(
+        &ask("art", "read", "comment", "C"),
+        vec![
+            ("its author is a client here", author_is(Some("client")), false),
+            ("and is none any more", author_is(None), true),
+            ("its author is another one", comment("cli"), false),
+            ("who is a client no more", Change::Upsert(person("cli", "manager")), true),
+        ],
+    );
+    let column = |project: &str, departments: &[&str]| {
+        let record = Record::new("metadata_descriptor", "K").in_project(project);
+        let record = record.with("entity_type", Value::text("Shot")).with("field_name", Value::text("camera"));
+        Change::Upsert(record.with("departments", Value::texts(departments.iter().copied())))
+    };
+    let mut metadata = ask("sup", "update", "shot", "S");
+    metadata.field = "data.camera";
+    asked(
+        &metadata,
+        vec![
+            ("a column comes", column("P", &["anim"]), true),
+            ("it is another department's", column("P", &["lgt"]), false),
+            ("it is theirs again", column("P", &["anim"]), true),
+            ("it moves away", column("Q", &["anim"]), false),
+        ],
+    );
+    asked(
+        &ask("art", "comment", "task", "T"),
+        vec![("artists may not set the status", status(false), false), ("they may", status(true), true)],
+    );
+    let mentions = |departments: &[&str]| {
+        let record = Record::new("task_mentions", "T").with("mentions", Value::texts([]));
+        Change::Upsert(record.with("department_mentions", Value::texts(departments.iter().copied())))
+    };
+    authorizer
+        .delta([mentions(&[]), Change::Upsert(Record::new("task_type", "tt").with("department_id", Value::Null))]);
+    asked(
+        &ask("sup", "comment", "task", "T"),
+        vec![
+            ("the department is mentioned", mentions(&["anim"]), true),
+            ("it is not", mentions(&[]), false),
+            (
+                "the task is of the department",
+                Change::Upsert(Record::new("task_type", "tt").with("department_id", Value::text("anim"))),
+                true,
+            ),
+        ],
+    );
+}

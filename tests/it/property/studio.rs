@@ -9,15 +9,26 @@ use stagedoor::model::id::ObjectRef;
 
 use crate::model::*;
 
-const PEOPLE: usize = 9;
+const PEOPLE: usize = 7;
 const PROJECTS: usize = 3;
 const DEPARTMENTS: usize = 3;
-const ENTITIES: usize = 8;
-const TASKS: usize = 12;
-const COMMENTS: usize = 10;
+const ENTITIES: usize = 5;
+const TASKS: usize = 10;
+const COMMENTS: usize = 8;
 const FEW: usize = 4;
 
-const ROLES: [Role; 6] = [Role::Admin, Role::Manager, Role::Supervisor, Role::Artist, Role::Client, Role::Vendor];
+/// More of those whose rules look far.
+const ROLES: [Role; 9] = [
+    Role::Admin,
+    Role::Manager,
+    Role::Artist,
+    Role::Client,
+    Role::Client,
+    Role::Supervisor,
+    Role::Supervisor,
+    Role::Vendor,
+    Role::Vendor,
+];
 
 fn id(prefix: &str, end: usize, chance: &mut StdRng) -> Id {
     format!("{prefix}{}", chance.random_range(0..end))
@@ -83,7 +94,7 @@ fn project(chance: &mut StdRng) -> Project {
 }
 
 fn team(chance: &mut StdRng) -> Team {
-    let role = |chance: &mut StdRng| chance.random_bool(0.4).then(|| pick(&ROLES[1..], chance));
+    let role = |chance: &mut StdRng| chance.random_bool(0.25).then(|| pick(&ROLES[1..], chance));
     (0..chance.random_range(0..PEOPLE)).map(|_| (person_id(chance), role(chance))).collect()
 }
 
@@ -107,7 +118,7 @@ fn task(studio: &Studio, chance: &mut StdRng) -> Task {
         entity,
         task_type: id("type", FEW, chance),
         status: status_id(chance),
-        assignees: some(2, chance, person_id),
+        assignees: some(3, chance, person_id),
     }
 }
 
@@ -256,9 +267,10 @@ pub(super) fn change(studio: &mut Studio, chance: &mut StdRng) -> Vec<ObjectRef>
                 return one("task", &id);
             }
             match studio.tasks.get_mut(&id) {
-                Some(task) => match chance.random_range(0..3_u8) {
+                Some(task) => match chance.random_range(0..5_u8) {
                     0 => task.status = after.status,
                     1 => task.task_type = after.task_type,
+                    2 => task.entity = after.entity,
                     _ => task.assignees = after.assignees,
                 },
                 None => drop(studio.tasks.insert(id.clone(), after)),
@@ -331,6 +343,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("project", &["read", "create", "update", "delete", "read_team", "manage_team", "manage_settings", "read_budget"]),
     ("project", &["manage_budget", "read_schedule", "read_comments", "read_tasks", "read_playlists"]),
     ("entity", &["read", "create", "update", "delete"]),
+    ("entity", &["read", "update"]),
     ("task", &["read", "create", "update", "set_priority", "assign", "unassign", "delete", "comment", "comment"]),
     ("task", &["publish", "set_main_preview", "log_time", "read_comments", "comment", "assign"]),
     ("comment", &["read", "read", "update", "update", "delete", "reply", "reply"]),

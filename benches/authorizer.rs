@@ -1,0 +1,76 @@
+//! A whole check below the wire: read guard, resolve, cache or decide, the answer with its texts and freshness.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_debug_implementations,
+    reason = "a benchmark that fails says so"
+)]
+
+mod common;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use common::{ADMIN, MANAGER, TASKS, VENDOR, person, policy, studio, task, task_record};
+use criterion::{Criterion, criterion_group, criterion_main};
+use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
+use stagedoor::model::change::{Batch, Change};
+use stagedoor::model::query::{Query, Subject};
+
+fn live(cache_capacity: u64) -> Arc<Authorizer> {
+    let options = Options { cache_capacity, ..Options::default() };
+    let authorizer = Authorizer::new(policy(), options, Clock::system());
+    authorizer.apply(Batch::Delta(studio()));
+    authorizer.known_equal(Instant::now());
+    authorizer.feed(Feed::Live);
+    authorizer
+}
+
+fn authorizer(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("authorizer");
+    let (cached, uncached) = (live(1_000_000), live(0));
+    for (name, who, action) in [
+        ("manager, comment", MANAGER, "comment"),
+        ("assigned artist, comment", 5, "comment"),
+        ("other artist, comment: denied", 50, "comment"),
+        ("vendor, read", VENDOR, "read"),
+        ("admin, delete", ADMIN, "delete"),
+    ] {
+        let (who, task) = (person(who), task(0));
+        let query = Query::new(Subject::Person(&who), action, "task", &task);
+        for (how, authorizer) in [("hit", &cached), ("decided anew, nothing kept", &uncached)] {
+            authorizer.check_now(&query);
+            group.bench_function(format!("{name}: {how}"), |bencher| {
+                bencher.iter(|| authorizer.check_now(black_box(&query)).expect("nothing is pending"));
+            });
+        }
+    }
+
+    // Every question is a new one, so that each is decided and kept.
+    let people: Vec<_> = (5..200).map(person).collect();
+    let tasks: Vec<_> = (0..TASKS).map(task).collect();
+    let mut next = tasks.iter().flat_map(|task| people.iter().map(move |who| (who, task)));
+    let fresh = live(100_000);
+    group.bench_function("artists, comment: miss and put", |bencher| {
+        bencher.iter(|| {
+            let (who, task) = next.next().expect("four millions are enough");
+            let query = Query::new(Subject::Person(who), "comment", "task", task);
+            fresh.check_now(black_box(&query)).expect("nothing is pending")
+        });
+    });
+
+    let mut round = 0;
+    group.bench_function("apply an assignment", |bencher| {
+        bencher.iter(|| {
+            round += 1;
+            let record = task_record(0, if round % 2 == 0 { &[] } else { &[7] });
+            cached.apply(Batch::Delta(vec![Change::Upsert(record)]))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, authorizer);
+criterion_main!(benches);

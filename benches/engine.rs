@@ -1,0 +1,60 @@
+//! A decision, anew each time: resolve and decide, without cache and locks.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_debug_implementations,
+    reason = "a benchmark that fails says so"
+)]
+
+mod common;
+
+use std::hint::black_box;
+
+use common::{ADMIN, CLIENT, MANAGER, SUPERVISOR, VENDOR, person, policy, studio, task};
+use criterion::{Criterion, criterion_group, criterion_main};
+use stagedoor::directory::Directory;
+use stagedoor::engine::{Resolved, decide, resolve};
+use stagedoor::model::query::{Query, Subject};
+
+/// An artist who is assigned to task 0, and one who is not.
+const ASSIGNED: usize = 5;
+const OTHER: usize = 50;
+
+fn engine(criterion: &mut Criterion) {
+    let policy = policy();
+    let mut directory = Directory::new(policy.schema.clone());
+    directory.apply(studio());
+    let view = directory.view();
+    let mut group = criterion.benchmark_group("engine");
+    for (name, who, action, expected) in [
+        ("allow, first alternative: admin", ADMIN, "comment", true),
+        ("allow, second alternative: manager", MANAGER, "comment", true),
+        ("allow, fourth: assigned artist", ASSIGNED, "comment", true),
+        ("deny after all alternatives, mentions looked at", OTHER, "comment", false),
+        ("restricted: client and a status", CLIENT, "comment", false),
+        ("deny, short rule", OTHER, "delete", false),
+        ("allow, vendor by the shot's tasks", VENDOR, "read", true),
+        ("deny, supervisor of another department", SUPERVISOR, "set_priority", false),
+    ] {
+        let (who, task) = (person(who), task(0));
+        let query = Query::new(Subject::Person(&who), action, "task", &task);
+        let ask = || match resolve(&policy, view, black_box(&query)) {
+            Resolved::Case(case) => decide(&policy, view, &case).decision.allowed(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ask(), expected, "{name}");
+        group.bench_function(name, |bencher| bencher.iter(ask));
+    }
+    let (who, task) = (person(ASSIGNED), task(0));
+    let query = Query::new(Subject::Person(&who), "comment", "task", &task);
+    group.bench_function("resolve alone", |bencher| bencher.iter(|| resolve(&policy, view, black_box(&query))));
+    let query = Query::new(Subject::Login("login5"), "comment", "task", &task);
+    group.bench_function("resolve alone, by login", |bencher| {
+        bencher.iter(|| resolve(&policy, view, black_box(&query)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, engine);
+criterion_main!(benches);

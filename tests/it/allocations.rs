@@ -1,0 +1,98 @@
+//! A decision asks the allocator for nothing, and an answer from the cache next to nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
+use stagedoor::directory::Directory;
+use stagedoor::engine::policy::Policy;
+use stagedoor::engine::{Resolved, decide, resolve};
+use stagedoor::model::change::{Batch, Change, Snapshot};
+use stagedoor::model::query::{Query, Subject};
+use stagedoor::tracker::file::DEMO;
+use stagedoor::tracker::file::studio::{self, Vocabulary};
+
+fn policy() -> Policy {
+    Policy::load("kitsu", None).expect("compiles")
+}
+
+fn demo() -> Snapshot {
+    let policy = policy();
+    let roles = policy.roles().map(Into::into).collect();
+    let words = Vocabulary { pack: policy.tracker.clone(), schema: Arc::clone(&policy.schema), roles };
+    studio::read("demo.yaml", DEMO, &words).expect("is right")
+}
+
+/// Everybody in the demo studio asks everything about a task, a shot, a project and a person.
+fn every_query<'q>(policy: &Policy, people: &'q [String]) -> Vec<Query<'q>> {
+    let mut queries = Vec::new();
+    let resources = [("task", "sh010-animation"), ("shot", "sh010"), ("project", "atlas"), ("person", "bo")];
+    for (kind, id) in resources {
+        for (action, _) in policy.vocabulary(kind) {
+            let action: &'static str = Box::leak(action.into_boxed_str());
+            queries.extend(people.iter().map(|who| Query::new(Subject::Person(who), action, kind, id)));
+        }
+    }
+    queries
+}
+
+fn people(demo: &Snapshot) -> Vec<String> {
+    let person = |change: &Change| match change {
+        Change::Upsert(record) if record.kind == "person" => Some(record.id.to_string()),
+        _ => None,
+    };
+    demo.changes.iter().filter_map(person).collect()
+}
+
+#[test]
+fn a_decision_allocates_nothing() {
+    let (policy, demo) = (policy(), demo());
+    let people = people(&demo);
+    let mut directory = Directory::new(policy.schema.clone());
+    let changes = directory.difference(demo);
+    directory.apply(changes);
+    let view = directory.view();
+    let mut counted = 0;
+    for query in every_query(&policy, &people) {
+        let mut known = false;
+        let allocated = allocation_counter::measure(|| {
+            if let Resolved::Case(case) = resolve(&policy, view, &query) {
+                known = decide(&policy, view, &case).missing.is_empty();
+            }
+        });
+        // Who shares a project with whom is found by walking through whole teams.
+        if known && (query.kind, query.action) != ("person", "read") {
+            counted += 1;
+            assert_eq!(allocated.count_total, 0, "{query:?}");
+        }
+    }
+    assert!(counted > 500, "{counted}");
+}
+
+#[test]
+fn an_answer_from_the_cache_allocates_next_to_nothing() {
+    let demo = demo();
+    let people = people(&demo);
+    let authorizer = Authorizer::new(policy(), Options::default(), Clock::system());
+    authorizer.apply(Batch::Snapshot(demo));
+    authorizer.known_equal(Instant::now());
+    authorizer.feed(Feed::Live);
+    let queries = every_query(&policy(), &people);
+    for query in &queries {
+        authorizer.check_now(query);
+    }
+    let (mut hits, mut total) = (0, 0);
+    for query in &queries {
+        let mut cached = false;
+        let allocated = allocation_counter::measure(|| {
+            cached = authorizer.check_now(query).is_some_and(|answer| answer.cached);
+        });
+        if cached {
+            hits += 1;
+            total += allocated.count_total;
+        }
+    }
+    assert!(hits > 500, "{hits}");
+    // The cache sorts its books now and then, on the time of whoever happens to ask.
+    assert!(total < hits, "{total} allocations for {hits} answers");
+}
