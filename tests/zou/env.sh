@@ -103,6 +103,8 @@ settings() {
   set -a
   # shellcheck source=/dev/null
   . "$dir/run/settings"
+  # The servers keep files in it.
+  HOME=$dir
   set +a
 }
 
