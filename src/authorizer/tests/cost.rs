@@ -154,6 +154,7 @@ fn what_lies_far_off_is_noticed() {
         Change::Upsert(with_department(person("sup", "supervisor"))),
         Change::Upsert(Record::new("department", "anim")),
         Change::Upsert(Record::new("project_status", "closed").with("name", Value::text("Closed"))),
+        Change::Upsert(Record::new("project", "P").with("project_status_id", Value::text("open"))),
         Change::Upsert(Record::new("project", "Q").with("project_status_id", Value::text("closed"))),
     ]);
     let members = [("cli", None), ("art", None), ("sup", None), ("ven", None)];
@@ -184,7 +185,7 @@ fn what_lies_far_off_is_noticed() {
             ("it is open again", project("open"), true),
             ("the client leaves it", team("P", &members[1..2]), false),
             ("and comes back, the other left", team("P", &members[..1]), false),
-            ("both are in a closed one", team("Q", &members[..2]), false),
+            ("both are in another one", team("Q", &members[..2]), false),
             ("both are in it again", team("P", &members), true),
         ],
     );

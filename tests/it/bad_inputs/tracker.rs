@@ -26,6 +26,7 @@ const WERKZEUG: &str = "The server could not verify that you are authorized to a
                         the wrong credentials (e.g. a bad password), or your browser doesn't understand how to supply the c";
 
 type Answer = fn() -> Vec<u8>;
+type Record = (&'static str, &'static str, Answer, &'static str, (&'static str, &'static str), &'static str);
 
 const MANAGER: &str = "connecting ERROR the Kitsu token belongs to a manager, who does not see every project and person: make \
                        the bot an admin in Kitsu, or give the token of one that is (`zou create-bot --role admin`)";
@@ -181,8 +182,7 @@ const ANSWERS: [(&str, &str, Answer, &str); 26] = [
 
 /// A record that cannot be understood: where it comes from, what is said of it, a question that touches it with its
 /// answer, and one that does not and is allowed.
-#[expect(clippy::type_complexity, reason = "a table, read by its rows")]
-const RECORDS: [(&str, &str, Answer, &str, (&str, &str), &str); 12] = [
+const RECORDS: [Record; 12] = [
     (
         "a project that is a number",
         "/data/tasks",
