@@ -48,6 +48,19 @@ fn authorizer(criterion: &mut Criterion) {
         }
     }
 
+    let asked: Vec<_> =
+        (5..55).flat_map(|who| (0..TASKS).step_by(TASKS / 200).map(move |n| (person(who), task(n)))).collect();
+    for (how, authorizer) in [("hit", &cached), ("decided anew, nothing kept", &uncached)] {
+        let mut next = asked.iter().cycle();
+        let mut ask = || {
+            let (who, task) = next.next().expect("has no end");
+            let query = Query::new(Subject::Person(who), "comment", "task", task);
+            authorizer.check_now(black_box(&query)).expect("nothing is pending")
+        };
+        (0..asked.len()).for_each(|_| drop(ask()));
+        group.bench_function(format!("10,000 questions in turn: {how}"), |bencher| bencher.iter(&mut ask));
+    }
+
     // Every question is a new one, so that each is decided and kept.
     let people: Vec<_> = (5..200).map(person).collect();
     let tasks: Vec<_> = (0..TASKS).map(task).collect();

@@ -11,7 +11,7 @@ mod common;
 
 use std::hint::black_box;
 
-use common::{ADMIN, CLIENT, MANAGER, SUPERVISOR, VENDOR, person, policy, studio, task};
+use common::{ADMIN, CLIENT, MANAGER, SUPERVISOR, TASKS, VENDOR, person, policy, studio, task};
 use criterion::{Criterion, criterion_group, criterion_main};
 use stagedoor::directory::Directory;
 use stagedoor::engine::{Resolved, decide, resolve};
@@ -46,6 +46,20 @@ fn engine(criterion: &mut Criterion) {
         assert_eq!(ask(), expected, "{name}");
         group.bench_function(name, |bencher| bencher.iter(ask));
     }
+    // As many questions as the cache's own benchmark asks in turn, so that neither lives in the processor's caches.
+    let people: Vec<_> = (5..55).map(person).collect();
+    let tasks: Vec<_> = (0..TASKS).step_by(TASKS / 200).map(task).collect();
+    let queries: Vec<_> = people
+        .iter()
+        .flat_map(|who| tasks.iter().map(move |task| Query::new(Subject::Person(who), "comment", "task", task)))
+        .collect();
+    let mut next = queries.iter().cycle();
+    group.bench_function("10,000 questions in turn, most denied after all", |bencher| {
+        bencher.iter(|| match resolve(&policy, view, next.next().expect("has no end")) {
+            Resolved::Case(case) => decide(&policy, view, &case).decision.allowed(),
+            other => panic!("{other:?}"),
+        });
+    });
     let (who, task) = (person(ASSIGNED), task(0));
     let query = Query::new(Subject::Person(&who), "comment", "task", &task);
     group.bench_function("resolve alone", |bencher| bencher.iter(|| resolve(&policy, view, black_box(&query))));

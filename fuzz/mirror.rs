@@ -1,4 +1,5 @@
 //! The demo studio, behind an authorizer.
+#![allow(dead_code, reason = "each target uses a part of it")]
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -150,6 +150,8 @@ impl Authorizer {
 
     /// Puts another policy in force. It must be made for the same tracker; the mirror stays.
     pub fn set_policy(&self, policy: Policy) {
+        // While a snapshot is compared under the read guard, a waiting writer would keep every check waiting.
+        let _turn = self.writing.lock();
         let mut mirror = self.mirror.write();
         mirror.policy = Arc::new(policy);
         self.forget(&Touched::everything());

@@ -31,6 +31,8 @@ pub struct Cache<K: CacheKey> {
     epoch: AtomicU64,
     /// Numbers the entries, so that one that leaves late does not take a newer one's place with it.
     entries: AtomicU64,
+    /// Whether there is room for any decision at all.
+    keeps: bool,
 }
 
 /// What a cached decision is found by.
@@ -60,16 +62,23 @@ impl<K: CacheKey> Cache<K> {
                 }
             })
             .build_with_hasher(FxBuildHasher);
-        Self { decisions, resting, epoch: AtomicU64::new(0), entries: AtomicU64::new(0) }
+        Self { decisions, resting, epoch: AtomicU64::new(0), entries: AtomicU64::new(0), keeps: capacity > 0 }
     }
 
     /// The decision for a key, where it is known.
     pub fn get(&self, key: &K) -> Option<Entry> {
+        if !self.keeps {
+            return None;
+        }
         self.decisions.get(&(self.epoch.load(Ordering::Acquire), key.clone()))
     }
 
     /// Keeps a decision and what it rests on.
     pub fn put(&self, key: K, decision: Decision, reads: &[Dep]) {
+        // To take in what gives way at once costs several times what deciding does.
+        if !self.keeps {
+            return;
+        }
         let mut deps = reads.to_vec();
         deps.sort_unstable();
         deps.dedup();
