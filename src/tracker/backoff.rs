@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use rand::RngExt as _;
 
 /// Delays between tries. Each lies between half the step and the whole step; steps double from `first` to `most`.
 #[derive(Clone, Debug)]

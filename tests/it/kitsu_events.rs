@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use stagedoor::authorizer::{Authorizer, Clock, Options, State};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::decision::Reason;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use rand::{Rng as _, SeedableRng as _};
+use rand::SeedableRng as _;
 
 use crate::model::{Question, Verdict};
 use stagedoor::model::decision::{Decision, Reason};
@@ -92,7 +92,7 @@ proptest! {
             let seed = step.seed();
             let chance = &mut StdRng::seed_from_u64(u64::from(seed) ^ 0x5eed);
             pool[chance.random_range(0..POOL)] = question(&world.lock().truth, chance);
-            let questions: Vec<_> = pool.choose_multiple(chance, QUESTIONS).collect();
+            let questions: Vec<_> = pool.sample(chance, QUESTIONS).collect();
             runtime.block_on(ask(&world, &questions, chance))
                 .map_err(|complaint| TestCaseError::fail(format!("after {step:?}: {complaint}")))?;
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use stagedoor::authorizer::{Authorizer, Clock, Feed, Options, ReadError, Reader};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::change::{Batch, Change, Snapshot};
