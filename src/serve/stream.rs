@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
-use prost::DecodeError;
+use prost::{DecodeError, Message as _};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
@@ -25,6 +25,8 @@ use crate::proto::{codec, v1};
 
 /// So many requests are taken before the first of them is answered; then the caller is slowed down.
 const WINDOW: usize = 128;
+/// The same for what the requests that wait hold, in bytes as sent.
+const WINDOW_BYTES: usize = 4 << 20;
 /// So many answers are given before other calls have their turn.
 const STRIDE: usize = 128;
 /// A stream without requests for so long is ended when the server drains.
@@ -36,15 +38,16 @@ pub(super) struct Answers<S> {
     requests: S,
     open: bool,
     window: VecDeque<Slot>,
+    /// The bytes of the requests that wait.
+    held: usize,
     deadline: Option<Pin<Box<Sleep>>>,
     ending: Ending,
     in_a_row: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "few slots wait, and a box around each answer costs more than room")]
 enum Slot {
     Ready(v1::CheckResponse),
-    Waiting(BoxFuture<'static, v1::CheckResponse>),
+    Waiting { check: BoxFuture<'static, v1::CheckResponse>, bytes: usize },
 }
 
 enum Ending {
@@ -79,7 +82,7 @@ impl<S> Answers<S> {
     pub(super) fn new(core: Arc<Core>, requests: S, time_left: Option<Duration>) -> Self {
         let deadline = time_left.map(|left| Box::pin(tokio::time::sleep(left)));
         let ending = Ending::Not(core.drain.wait().boxed());
-        Self { core, requests, open: true, window: VecDeque::new(), deadline, ending, in_a_row: 0 }
+        Self { core, requests, open: true, window: VecDeque::new(), held: 0, deadline, ending, in_a_row: 0 }
     }
 
     /// Starts a check. `Some` when its answer is there at once.
@@ -97,11 +100,13 @@ impl<S> Answers<S> {
             Ok(Some(answer)) => Some(reply::check(&answer, request.correlation_id, core.call_id())),
             Err(refusal) => Some(reply::refused(&refusal, request.correlation_id, core.call_id())),
             Ok(None) => {
+                let bytes = request.encoded_len();
                 let mut check = answer(Arc::clone(core), request).boxed();
                 match check.poll_unpin(cx) {
                     Poll::Ready(response) => Some(response),
                     Poll::Pending => {
-                        self.window.push_back(Slot::Waiting(check));
+                        self.held += bytes;
+                        self.window.push_back(Slot::Waiting { check, bytes });
                         None
                     }
                 }
@@ -112,9 +117,10 @@ impl<S> Answers<S> {
     /// Lets every check that waits go on.
     fn advance(&mut self, cx: &mut Context<'_>) {
         for slot in &mut self.window {
-            if let Slot::Waiting(check) = slot
+            if let Slot::Waiting { check, bytes } = slot
                 && let Poll::Ready(response) = check.poll_unpin(cx)
             {
+                self.held -= *bytes;
                 *slot = Slot::Ready(response);
             }
         }
@@ -124,7 +130,7 @@ impl<S> Answers<S> {
     fn oldest(&mut self) -> Option<v1::CheckResponse> {
         match self.window.pop_front()? {
             Slot::Ready(response) => Some(response),
-            waiting @ Slot::Waiting(_) => {
+            waiting @ Slot::Waiting { .. } => {
                 self.window.push_front(waiting);
                 None
             }
@@ -139,6 +145,7 @@ impl<S> Answers<S> {
     /// Ends the stream whose time ran out; what still waits is no longer waited for.
     fn give_up(&mut self) -> Poll<Option<Result<v1::CheckResponse, Status>>> {
         self.window.clear();
+        self.held = 0;
         self.open = false;
         self.deadline = None;
         Poll::Ready(Some(Err(Refusal::Deadline("the deadline of the stream has passed").into())))
@@ -183,7 +190,7 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some(Slot::Waiting(_)) = this.window.front() {
+        if let Some(Slot::Waiting { .. }) = this.window.front() {
             this.advance(cx);
         }
         loop {
@@ -200,7 +207,7 @@ where
                 this.ending = Ending::Not(futures_util::future::pending().boxed());
                 return Poll::Ready(Some(Err(status)));
             }
-            if !this.open || this.window.len() >= WINDOW {
+            if !this.open || this.window.len() >= WINDOW || this.held >= WINDOW_BYTES {
                 break;
             }
             match Pin::new(&mut this.requests).poll_next(cx) {

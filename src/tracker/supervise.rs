@@ -231,7 +231,10 @@ impl<S: Source> Supervisor<S> {
             Done::Time(Timer::Connect) => self.connect(),
             Done::Time(Timer::CatchUp(since)) => self.ask_log(since),
             Done::Time(Timer::Load) => self.load(),
-            Done::Time(Timer::Probe) => self.probe(),
+            Done::Time(Timer::Probe) => {
+                self.at(self.options.probe, Timer::Probe);
+                self.probe();
+            }
             Done::Time(Timer::Audit) => self.audit(),
             Done::Time(Timer::Reconcile) => self.reconcile(),
             Done::Time(Timer::Flush) => {

@@ -9,9 +9,9 @@ mod world;
 
 use parking_lot::Mutex;
 use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use rand::SeedableRng as _;
 
 use crate::model::{Question, Verdict};
 use stagedoor::model::decision::{Decision, Reason};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct, Value};
 use stagedoor::authorizer::{Authorizer, Clock, Feed, Options, ReadError, Reader};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::id::ObjectRef;
@@ -148,6 +150,30 @@ async fn answers_that_wait_keep_their_place_in_the_stream() {
         assert_eq!((answer.correlation_id, answer.error), (at.to_string(), None));
     }
     assert_eq!(answers.message().await.unwrap(), None);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_takes_no_more_in_than_it_may_hold_in_bytes() {
+    const COUNT: usize = 20;
+    let server = Server::start().await;
+    let line = Value { kind: Some(Kind::StringValue("x".repeat(1_000))) };
+    let mebibyte = Value { kind: Some(Kind::ListValue(ListValue { values: vec![line; 1_050] })) };
+    let requests = (0..COUNT).map(move |at| {
+        let mut request = named(refreshed(), at);
+        let resource = request.resource.as_mut().unwrap();
+        resource.properties = Some(Struct { fields: [("notes".into(), mebibyte.clone())].into() });
+        request
+    });
+    let mut answers = server.client.clone().check_stream(tokio_stream::iter(requests)).await.unwrap().into_inner();
+    server.tracker.waits(4).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.tracker.waits(4).await;
+    server.tracker.may_answer.add_permits(COUNT);
+    for at in 0..COUNT {
+        let answer = answers.message().await.unwrap().unwrap();
+        assert_eq!((answer.correlation_id, answer.error), (at.to_string(), None));
+    }
     server.end().await;
 }
 

@@ -146,7 +146,7 @@ impl Client {
                 Failure::Refused(format!("{path}: zou refuses this to the token's owner (403{said}); {MEND_ADMIN}"))
             }
             // Only zou's own 404 says that an object is gone; a proxy's says nothing.
-            StatusCode::NOT_FOUND if !said.is_empty() => {
+            StatusCode::NOT_FOUND if body.is_ok_and(|body| is_zous_error(&body)) => {
                 Failure::NotFound(format!("{path}: zou has no such thing (404{said})"))
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -237,6 +237,12 @@ fn message(body: &[u8]) -> String {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let text = parsed.as_ref().and_then(|said| said.get("message").or_else(|| said.get("msg"))).and_then(Value::as_str);
     text.map(|text| format!(", {}", text.chars().take(200).collect::<String>())).unwrap_or_default()
+}
+
+/// Whether the body is as zou words its errors (`app/__init__.py`, 1.0.97).
+fn is_zous_error(body: &[u8]) -> bool {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    parsed.is_some_and(|said| said.get("error") == Some(&Value::Bool(true)))
 }
 
 /// An error with what caused it, without the URL: `reqwest` says everything three times otherwise.

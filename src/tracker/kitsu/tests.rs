@@ -95,6 +95,7 @@ async fn a_server_that_fails_a_few_times_is_asked_again() {
         b"not HTTP at all\r\n\r\n".to_vec(),
         Vec::new(),
         answer("404 Not Found", "<html>nginx</html>"),
+        answer("404 Not Found", r#"{"message": "no Route matched with those values"}"#),
     ] {
         let shown = String::from_utf8_lossy(&bad).chars().take(60).collect::<String>();
         let server = Server::start(move |target, number| match (target, number) {

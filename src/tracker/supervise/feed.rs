@@ -136,7 +136,6 @@ impl<S: Source> Supervisor<S> {
     }
 
     pub(super) fn probed(&mut self, outcome: Result<Str, SourceError>) {
-        self.at(self.options.probe, Timer::Probe);
         match outcome {
             Ok(version) => {
                 self.authorizer.set_tracker_version(&version);
@@ -150,13 +149,11 @@ impl<S: Source> Supervisor<S> {
                     self.connecting.reset();
                 }
             }
-            Err(error) => self.refused(&error, "asking whether the tracker answers"),
+            Err(error) => {
+                // Whatever the stream says, the mirror cannot follow.
+                self.complain("asking whether the tracker answers", &error);
+                self.mute.get_or_insert(self.heard);
+            }
         }
-    }
-
-    /// The tracker does not answer as it should: whatever the stream says, the mirror cannot follow.
-    pub(super) fn refused(&mut self, error: &SourceError, doing: &'static str) {
-        self.complain(doing, error);
-        self.mute.get_or_insert(self.heard);
     }
 }

@@ -17,8 +17,12 @@ pub(super) type Waiter = oneshot::Sender<Result<(), String>>;
 #[derive(Debug)]
 pub(super) struct Queue {
     entries: FxHashMap<ObjectRef, Entry>,
-    /// Ready to be read; what somebody waits for comes first.
-    ready: VecDeque<ObjectRef>,
+    /// Ready to be read: what somebody asked for, and what events named. Each has its turn, so that neither keeps the
+    /// other waiting.
+    asked: VecDeque<ObjectRef>,
+    hinted: VecDeque<ObjectRef>,
+    /// Whether it is the turn of what was hinted.
+    turn: bool,
     most: usize,
 }
 
@@ -63,7 +67,7 @@ pub(super) struct Settled {
 impl Queue {
     /// An empty queue for at most so many objects.
     pub(super) fn new(most: usize) -> Self {
-        Self { entries: FxHashMap::default(), ready: VecDeque::new(), most }
+        Self { entries: FxHashMap::default(), asked: VecDeque::new(), hinted: VecDeque::new(), turn: false, most }
     }
 
     /// An event named the object.
@@ -73,7 +77,7 @@ impl Queue {
         }
         let entry = self.entries.entry(object.clone()).or_default();
         if entry.wanted.is_none() && entry.running.is_none() {
-            self.ready.push_back(object.clone());
+            self.hinted.push_back(object.clone());
         }
         let wanted = entry.wanted.get_or_insert_default();
         if std::mem::replace(&mut wanted.marked, true) { Hinted::Known } else { Hinted::Mark }
@@ -86,7 +90,7 @@ impl Queue {
         }
         let entry = self.entries.entry(object.clone()).or_default();
         if entry.wanted.is_none() && entry.running.is_none() {
-            self.ready.push_front(object.clone());
+            self.asked.push_back(object.clone());
         }
         entry.wanted.get_or_insert_default().waiters.push(waiter);
         Ok(())
@@ -101,10 +105,10 @@ impl Queue {
     pub(super) fn take(&mut self, most: usize) -> Vec<ObjectRef> {
         let mut taken = Vec::new();
         while taken.len() < most {
-            let Some(object) = self.ready.pop_front() else { break };
+            let Some(object) = self.next() else { break };
             let Some(entry) = self.entries.get_mut(&object).filter(|entry| entry.running.is_none()) else { continue };
             if entry.failures > 0 && !taken.is_empty() {
-                self.ready.push_front(object);
+                self.hinted.push_front(object);
                 break;
             }
             let Some(want) = entry.wanted.take() else { continue };
@@ -118,13 +122,22 @@ impl Queue {
         taken
     }
 
+    fn next(&mut self) -> Option<ObjectRef> {
+        self.turn = !self.turn;
+        let (first, second) = match self.turn {
+            true => (&mut self.hinted, &mut self.asked),
+            false => (&mut self.asked, &mut self.hinted),
+        };
+        first.pop_front().or_else(|| second.pop_front())
+    }
+
     /// The object was read and applied.
     pub(super) fn done(&mut self, object: &ObjectRef) -> Settled {
         let Some(entry) = self.entries.get_mut(object) else { return Settled::default() };
         let Want { marked, waiters } = entry.running.take().unwrap_or_default();
         entry.failures = 0;
         if entry.wanted.is_some() {
-            self.ready.push_back(object.clone());
+            self.hinted.push_back(object.clone());
         } else {
             self.entries.remove(object);
         }
@@ -161,7 +174,7 @@ impl Queue {
     pub(super) fn again(&mut self, object: ObjectRef) {
         let waits = self.entries.get(&object).is_some_and(|entry| entry.wanted.is_some() && entry.running.is_none());
         if waits {
-            self.ready.push_back(object);
+            self.hinted.push_back(object);
         }
     }
 
@@ -178,7 +191,8 @@ impl Queue {
             }
         }
         self.entries.retain(|_, entry| entry.wanted.is_some() || entry.running.is_some());
-        self.ready.retain(|object| self.entries.contains_key(object));
+        self.asked.retain(|object| self.entries.contains_key(object));
+        self.hinted.retain(|object| self.entries.contains_key(object));
         covered
     }
 

@@ -62,6 +62,11 @@ impl<S: Source> Supervisor<S> {
     pub(super) fn asked(&mut self, request: Request) {
         let Request { object, waiter } = request;
         self.stats.first_uses.add(1);
+        if self.mute.is_some() {
+            // Nobody waits for what does not answer; the next probe tells when it does.
+            let _gone = waiter.send(Err("the tracker does not answer".into()));
+            return;
+        }
         if let Err(waiter) = self.queue.wait(&self.filed(&object), waiter) {
             let _gone = waiter.send(Err("more re-reads are waiting than can be done".into()));
         }
@@ -116,14 +121,13 @@ impl<S: Source> Supervisor<S> {
 
     fn reread_failed(&mut self, objects: &[ObjectRef], error: &SourceError) {
         self.stats.reread_failures.add(objects.len());
-        let refused = matches!(error, SourceError::Refused(_));
-        if refused {
-            self.refused(error, "re-reading");
-        } else {
-            self.complain("re-reading", error);
+        self.complain("re-reading", error);
+        if matches!(error, SourceError::Refused(_)) {
+            // These objects alone, or everything?
+            self.probe();
         }
         // A tracker that answers nobody says nothing about one object.
-        let counts = !refused && self.mute.is_none();
+        let counts = self.mute.is_none();
         let mut settled = Vec::new();
         for object in objects {
             let mut outcome = self.queue.failed(object, counts);

@@ -329,6 +329,32 @@ async fn an_object_that_cannot_be_read_is_put_aside_alone_and_comes_back() {
 }
 
 #[tokio::test]
+async fn an_object_that_alone_is_refused_for_ever_keeps_nothing_else_from_being_fresh() {
+    let running = Running::start(options()).await;
+    running.fake.refuse_rereads_of(Some(task()));
+    running.fake.changed(&[task()]);
+    running.until("put aside", async |running| running.stats.quarantined.get() == 1).await;
+    assert_eq!(running.reason().await, crate::model::decision::Reason::Quarantined);
+    assert_eq!(running.authorizer.state(), State::Live);
+    running.fresh().await;
+    running.fake.refuse_rereads_of(None);
+    running.until("back", async |running| running.reason().await != crate::model::decision::Reason::Quarantined).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_tracker_that_does_not_answer() {
+    let running = Running::start(Options { probe: Duration::from_millis(10), ..options() }).await;
+    running.fake.refuse_probes(true);
+    running.until("degraded", async |running| running.authorizer.state() == State::Degraded).await;
+    running.fake.hold_rereads(true);
+    let denied = tokio::time::timeout(Duration::from_secs(1), running.may_delete_comment()).await;
+    assert_eq!(denied, Ok(false));
+    assert_eq!(running.fake.rereads(&comment()), 0);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_tracker_that_refuses_us_degrades_until_it_does_not() {
     let running = Running::start(Options { probe: Duration::from_millis(10), ..options() }).await;
     running.fake.refuse_probes(true);

@@ -41,6 +41,23 @@ fn what_failed_goes_alone() {
 }
 
 #[test]
+fn neither_events_nor_first_uses_keep_the_other_waiting() {
+    let mut queue = Queue::new(100);
+    let mut waits = Vec::new();
+    for number in 0..40 {
+        let (waiter, wait) = oneshot::channel();
+        assert!(queue.wait(&object(number), waiter).is_ok());
+        waits.push(wait);
+        queue.hint(&object(number + 40));
+    }
+    let taken = queue.take(10);
+    let hinted = taken.iter().filter(|task| (40..80).any(|number| **task == object(number))).count();
+    assert_eq!((taken.len(), hinted), (10, 5));
+    while !queue.take(10).is_empty() {}
+    assert!(queue.entries.values().all(|entry| entry.running.is_some()));
+}
+
+#[test]
 fn there_is_a_bound() {
     let mut queue = Queue::new(2);
     assert_eq!(queue.hint(&object(0)), Hinted::Mark);

@@ -49,7 +49,7 @@ struct Told {
     log: Option<CatchUp>,
     events_refused: bool,
     probes_refused: bool,
-    failing: Option<ObjectRef>,
+    failing: Option<(ObjectRef, SourceError)>,
     running: Vec<ObjectRef>,
     at_once: usize,
     most_at_once: usize,
@@ -182,7 +182,11 @@ impl Fake {
     }
 
     pub(super) fn fail_rereads_of(&self, object: Option<ObjectRef>) {
-        self.told.lock().failing = object;
+        self.told.lock().failing = object.map(|object| (object, SourceError::Unavailable("500".into())));
+    }
+
+    pub(super) fn refuse_rereads_of(&self, object: Option<ObjectRef>) {
+        self.told.lock().failing = object.map(|object| (object, SourceError::Refused("403".into())));
     }
 
     pub(super) fn hold_probes(&self, hold: bool) {
@@ -281,13 +285,13 @@ impl Source for Fake {
                 Some(record) => Change::Upsert(record.clone()),
                 None => Change::Remove(object.clone()),
             };
-            let fails = told.failing.as_ref().is_some_and(|failing| objects.contains(failing));
-            (objects.iter().map(now).collect(), fails)
+            let fails = told.failing.as_ref().filter(|(failing, _)| objects.contains(failing));
+            (objects.iter().map(now).collect(), fails.map(|(_, error)| error.clone()))
         };
         let _ended = Ended { told: &self.told, objects };
         tokio::time::sleep(Duration::from_millis(1)).await;
         released(&self.rereads).await;
-        if fails { Err(SourceError::Unavailable("500".into())) } else { Ok(changes) }
+        fails.map_or(Ok(changes), Err)
     }
 
     async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
