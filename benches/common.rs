@@ -88,7 +88,7 @@ pub(crate) fn studio() -> Vec<Change> {
         records.push(nobody.with("department_mentions", Value::texts([])));
     }
     let mut changes: Vec<_> = records.into_iter().map(Change::Upsert).collect();
-    let members = (0..PEOPLE).map(|n| Member { person: Id::from(person(n).as_str()), role: None::<Str> });
+    let members = (0..PEOPLE).map(|n| Member::new(Id::from(person(n).as_str()), None::<Str>));
     changes.push(Change::Team { project: Id::from(id(4, 0).as_str()), members: members.collect() });
     changes
 }

@@ -20,7 +20,7 @@ mod view;
 use std::sync::Arc;
 
 pub use apply::Applied;
-pub use tables::{Cell, Row, State};
+pub use tables::{Cell, Grants, Membership, Row, State};
 pub use view::View;
 
 use crate::model::schema::Schema;

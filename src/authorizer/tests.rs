@@ -37,8 +37,7 @@ fn task(id: &str, assignees: &[&str]) -> Record {
 }
 
 fn team(project: &str, members: &[(&str, Option<&str>)]) -> Change {
-    let member =
-        |(person, role): &(&str, Option<&str>)| Member { person: Id::from(*person), role: role.map(Str::from) };
+    let member = |(person, role): &(&str, Option<&str>)| Member::new(Id::from(*person), role.map(Str::from));
     Change::Team { project: Id::from(project), members: members.iter().map(member).collect() }
 }
 

@@ -6,12 +6,12 @@
 
 use rustc_hash::FxHashSet;
 
-use super::tables::{Cell, Row, State, Tables};
+use super::tables::{Cell, Grants, Membership, Row, State, Tables};
 use super::{Directory, LAZY_RECORDS};
 use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::record::{Member, Record};
-use crate::model::schema::{KindDef, KindNo, Schema};
+use crate::model::schema::{FieldDef, KindDef, KindNo, Schema};
 use crate::model::value::Value;
 
 /// What applying a batch did.
@@ -69,6 +69,8 @@ impl Writer<'_> {
                 self.set(&object, State::Quarantined);
             }
             Change::Team { project, members } => self.team(&project, &members),
+            Change::Join { project, member } => self.join(&project, &member),
+            Change::Leave { project, person } => self.leave(&project, &person),
         }
     }
 
@@ -80,7 +82,7 @@ impl Writer<'_> {
         let project = record.project.as_ref().map(|id| self.tables.intern(self.schema.subject.project, id));
         let cells = def.fields.iter().map(|field| match record.field(&field.name) {
             None => Cell::Unset,
-            Some(value) => cell(self.tables, self.schema, field.target, value),
+            Some(value) => cell(self.tables, self.schema, field, value),
         });
         let row = Row { kind, project, name: record.name.as_str().into(), cells: cells.collect() };
         self.replace(key, table, def, State::Record(row));
@@ -96,7 +98,7 @@ impl Writer<'_> {
         }
         let key = self.tables.intern(table, &object.id);
         if state == State::Gone && table == self.schema.subject.project {
-            self.set_members(key, &[]);
+            self.set_members(key, Vec::new());
         }
         self.replace(key, table, def, state);
     }
@@ -170,40 +172,92 @@ impl Writer<'_> {
     }
 
     fn team(&mut self, project: &Id, members: &[Member]) {
-        let table = self.schema.table_of(self.schema.subject.project);
-        let project = self.tables.intern(table, project);
-        let people = self.schema.table_of(self.schema.subject.kind);
-        let members: Vec<_> =
-            members.iter().map(|member| (self.tables.intern(people, &member.person), member.role.clone())).collect();
-        self.set_members(project, &members);
+        let project = self.project(project);
+        let members: Vec<_> = members.iter().map(|member| self.member(member)).collect();
+        self.set_members(project, members);
     }
 
-    fn set_members(&mut self, project: Key, members: &[(Key, Option<Str>)]) {
+    fn join(&mut self, project: &Id, member: &Member) {
+        let project = self.project(project);
+        let (person, membership) = self.member(member);
+        if self.set_member(person, project, membership) {
+            self.tables.rosters.entry(project).or_default().push(person);
+        }
+    }
+
+    fn leave(&mut self, project: &Id, person: &Id) {
+        let (project, person) = (self.project(project), self.person(person));
+        if self.tables.members.contains_key(&(person, project)) {
+            self.unset_member(person, project);
+            self.unlist(project, person);
+        }
+    }
+
+    fn set_members(&mut self, project: Key, members: Vec<(Key, Membership)>) {
         let before = self.tables.rosters.remove(&project).unwrap_or_default();
         let staying: FxHashSet<Key> = members.iter().map(|(person, _)| *person).collect();
-        for person in before {
-            if !staying.contains(&person) {
-                self.tables.members.remove(&(person, project));
-                if let Some(projects) = self.tables.rosters.get_mut(&person) {
-                    projects.retain(|known| *known != project);
-                }
-                self.member_changed(person, project);
-                self.roster_changed(person, project);
-            }
+        for person in before.into_iter().filter(|person| !staying.contains(person)) {
+            self.unset_member(person, project);
         }
-        for (person, role) in members {
-            let old = self.tables.members.insert((*person, project), role.clone());
-            if old.as_ref() != Some(role) {
-                self.member_changed(*person, project);
-            }
-            if old.is_none() {
-                self.tables.rosters.entry(*person).or_default().push(project);
-                self.roster_changed(*person, project);
-            }
+        for (person, membership) in members {
+            self.set_member(person, project, membership);
         }
-        if !members.is_empty() {
+        if !staying.is_empty() {
             self.tables.rosters.insert(project, staying.into_iter().collect());
         }
+    }
+
+    /// Whether the person is new to the project; the project's own list is the caller's to mend.
+    fn set_member(&mut self, person: Key, project: Key, membership: Membership) -> bool {
+        let old = self.tables.members.get(&(person, project));
+        if old == Some(&membership) {
+            return false;
+        }
+        let new = old.is_none();
+        self.tables.members.insert((person, project), membership);
+        self.member_changed(person, project);
+        if new {
+            self.tables.rosters.entry(person).or_default().push(project);
+            self.roster_changed(person, project);
+        }
+        new
+    }
+
+    fn unset_member(&mut self, person: Key, project: Key) {
+        self.tables.members.remove(&(person, project));
+        self.unlist(person, project);
+        self.member_changed(person, project);
+        self.roster_changed(person, project);
+    }
+
+    fn unlist(&mut self, of: Key, listed: Key) {
+        if let Some(list) = self.tables.rosters.get_mut(&of) {
+            list.retain(|known| *known != listed);
+            if list.is_empty() {
+                self.tables.rosters.remove(&of);
+            }
+        }
+    }
+
+    fn member(&mut self, member: &Member) -> (Key, Membership) {
+        let Member { person, role, roles, rights } = member;
+        let mut roles: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
+            Some(table) => roles.iter().map(|id| self.tables.intern(table, id)).collect(),
+            None => Vec::new(),
+        };
+        roles.sort_unstable();
+        roles.dedup();
+        let grants = Grants { roles: roles.into(), rights: rights.as_slice().into() };
+        let grants = (grants != Grants::default()).then(|| Box::new(grants));
+        (self.person(person), Membership { role: role.clone(), grants })
+    }
+
+    fn person(&mut self, id: &Id) -> Key {
+        self.tables.intern(self.schema.table_of(self.schema.subject.kind), id)
+    }
+
+    fn project(&mut self, id: &Id) -> Key {
+        self.tables.intern(self.schema.table_of(self.schema.subject.project), id)
     }
 
     fn member_changed(&mut self, person: Key, project: Key) {
@@ -234,9 +288,9 @@ impl Writer<'_> {
 }
 
 /// The cell for a value: ids of fields that refer to objects become their handles.
-fn cell(tables: &mut Tables, schema: &Schema, target: Option<KindNo>, value: &Value) -> Cell {
-    let Some(target) = target.map(|kind| schema.table_of(kind)) else {
-        return plain(value);
+fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -> Cell {
+    let Some(target) = field.target.map(|kind| schema.table_of(kind)) else {
+        return if field.any { Cell::Any(Box::new(value.clone())) } else { plain(value) };
     };
     match value {
         Value::Null => Cell::Null,

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Directory;
-use super::tables::{Cell, Row, State};
+use super::tables::{Cell, Membership, Row, State};
 use crate::model::change::{Change, Snapshot};
-use crate::model::id::{Id, ObjectRef, Str};
+use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::record::{Member, Record};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
@@ -41,7 +41,9 @@ impl Directory {
             Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
                 (self.schema.kind_no(&object.kind), &object.id)
             }
-            Change::Team { project, .. } => (Some(self.schema.subject.project), project),
+            Change::Team { project, .. } | Change::Join { project, .. } | Change::Leave { project, .. } => {
+                (Some(self.schema.subject.project), project)
+            }
         };
         kind.is_some_and(|kind| except.contains(&(self.schema.table_of(kind), id)))
     }
@@ -56,6 +58,8 @@ impl Directory {
             // A quarantined record is told again: what was wrong with it may have changed.
             Change::Quarantine { .. } => true,
             Change::Team { project, members } => !self.has_team(project, members),
+            Change::Join { project, member } => !self.has_member(project, member),
+            Change::Leave { .. } => true,
         }
     }
 
@@ -84,6 +88,7 @@ impl Directory {
         let id_of = |key| self.tables.node(key).map(|node| &node.id);
         match (cell, value) {
             (Cell::Null, Value::Null) => true,
+            (Cell::Any(a), b) => **a == *b,
             (Cell::Bool(a), Value::Bool(b)) => a == b,
             (Cell::Number(a), Value::Number(b)) => a == b,
             (Cell::Text(a), Value::Text(b)) => target.is_none() && **a == *b.as_str(),
@@ -105,14 +110,30 @@ impl Directory {
 
     fn has_team(&self, project: &Id, members: &[Member]) -> bool {
         let projects = self.schema.table_of(self.schema.subject.project);
-        let people = self.schema.table_of(self.schema.subject.kind);
         let Some(project) = self.tables.find(projects, project) else { return members.is_empty() };
         let held = self.tables.rosters.get(&project).map_or(0, Vec::len);
-        held == members.len()
-            && members.iter().all(|member| {
-                let person = self.tables.find(people, &member.person);
-                person.and_then(|person| self.tables.members.get(&(person, project))) == Some(&member.role)
-            })
+        held == members.len() && members.iter().all(|member| self.is_member(project, member))
+    }
+
+    fn has_member(&self, project: &Id, member: &Member) -> bool {
+        let projects = self.schema.table_of(self.schema.subject.project);
+        self.tables.find(projects, project).is_some_and(|project| self.is_member(project, member))
+    }
+
+    fn is_member(&self, project: Key, member: &Member) -> bool {
+        let Member { person, role, roles, rights } = member;
+        let people = self.schema.table_of(self.schema.subject.kind);
+        let held = self.tables.find(people, person).and_then(|person| self.tables.members.get(&(person, project)));
+        let Some(Membership { role: held_role, grants }) = held else { return false };
+        let (held_roles, held_rights) =
+            grants.as_ref().map_or((&[][..], &[][..]), |grants| (&grants.roles, &grants.rights));
+        let mut keys: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
+            Some(table) => roles.iter().map(|id| self.tables.find(table, id)).collect(),
+            None => Vec::new(),
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        held_role == role && keys.iter().flatten().eq(held_roles) && !keys.contains(&None) && held_rights == &rights[..]
     }
 
     /// Objects of complete kinds that the snapshot does not list, and teams that it leaves out.
@@ -135,7 +156,7 @@ impl Directory {
                     with_team.insert(project);
                     continue;
                 }
-                Change::Remove(_) | Change::Forget(_) => continue,
+                Change::Remove(_) | Change::Forget(_) | Change::Join { .. } | Change::Leave { .. } => continue,
             };
             if let Some(no) = self.schema.kind_no(kind) {
                 listed.entry(self.schema.table_of(no)).or_default().insert(id);

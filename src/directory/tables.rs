@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::id::{Id, Key, Str};
 use crate::model::schema::{FieldNo, KindNo};
+use crate::model::value::Value;
 
 /// What the mirror knows of one object.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,24 @@ pub enum Cell {
     Texts(Box<[Box<str>]>),
     Ref(Key),
     Refs(Box<[Key]>),
+    /// As it came.
+    Any(Box<Value>),
+}
+
+/// A person's place in a project.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Membership {
+    /// `None` where the site-wide role applies.
+    pub role: Option<Str>,
+    /// Where the tracker gives roles and rights that are no words of the pack.
+    pub grants: Option<Box<Grants>>,
+}
+
+/// The roles and rights of one member.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grants {
+    pub roles: Box<[Key]>,
+    pub rights: Box<[Str]>,
 }
 
 #[derive(Debug)]
@@ -59,8 +78,8 @@ pub(super) struct Tables {
     free: Vec<Key>,
     /// (referred object, number of the back list) -> those that refer to it.
     pub(super) backs: FxHashMap<(Key, u16), Vec<Key>>,
-    /// (person, project) -> the role there, `None` where the site-wide one applies.
-    pub(super) members: FxHashMap<(Key, Key), Option<Str>>,
+    /// (person, project) -> the place there.
+    pub(super) members: FxHashMap<(Key, Key), Membership>,
     /// project -> its people, person -> his projects.
     pub(super) rosters: FxHashMap<Key, Vec<Key>>,
     pub(super) by_login: FxHashMap<Str, Vec<Key>>,

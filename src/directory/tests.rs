@@ -1,6 +1,6 @@
 //! What a change does to the tables, and exactly what it says it touched.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ const TASKS: u16 = 0;
 const COLUMNS: u16 = 0;
 
 fn schema() -> Arc<Schema> {
-    let field = |name: &str, target| FieldDef { name: name.into(), target };
+    let field = |name: &str, target| FieldDef { name: name.into(), target, any: false };
     let kind = |name: &str, table, fields| KindDef { name: name.into(), table, fields, ..KindDef::default() };
     let back = |name: &str, from, field| vec![BackDef { name: name.into(), from, field }];
     let plain = ["active", "role", "is_bot", "login", "email"].map(|name| field(name, None)).to_vec();
@@ -43,7 +43,8 @@ fn schema() -> Arc<Schema> {
         subject: SubjectDef {
             kind: PERSON,
             active: 0,
-            role: 1,
+            role: Some(1),
+            member_role: Some(COLUMN),
             bot: Some(2),
             login: Some(3),
             email: Some(4),
@@ -93,8 +94,7 @@ fn quarantine(kind: &str, id: &str) -> Change {
 }
 
 fn team(project: &str, members: &[(&str, Option<&str>)]) -> Change {
-    let members =
-        members.iter().map(|(person, role)| Member { person: Id::from(*person), role: role.map(Str::from) }).collect();
+    let members = members.iter().map(|(person, role)| Member::new(Id::from(*person), role.map(Str::from))).collect();
     Change::Team { project: Id::from(project), members }
 }
 
@@ -232,7 +232,7 @@ fn rosters_lead_both_ways() {
     assert_eq!(roster(&directory, "person", "ada"), ["P", "Q"]);
     let place = |directory: &Directory, person: &str| {
         let (person, project) = (key(directory, "person", person), key(directory, "project", "P"));
-        directory.view().member(person, project).map(|role| role.map(str::to_owned))
+        directory.view().member(person, project).map(|at| at.role.as_ref().map(ToString::to_string))
     };
     assert_eq!(place(&directory, "ada"), Some(None));
     assert_eq!(place(&directory, "ben"), Some(Some("client".to_owned())));
@@ -241,6 +241,35 @@ fn rosters_lead_both_ways() {
     assert_eq!(place(&directory, "ben"), Some(None));
     assert_eq!(roster(&directory, "project", "P"), ["ben", "cat"], "listed twice, in it once");
     assert_eq!(roster(&directory, "person", "ada"), ["Q"]);
+}
+
+#[test]
+fn one_member_comes_changes_and_goes_and_nobody_else_is_touched() {
+    let mut directory = with([team("P", &[("ada", None), ("ben", None)])]);
+    let member = |roles: &[&str], rights: &[&str]| Member {
+        roles: roles.iter().map(|role| Id::from(*role)).collect(),
+        rights: rights.iter().map(|right| Str::from(*right)).collect(),
+        ..Member::new(Id::from("cat"), None)
+    };
+    let join = |member: Member| Change::Join { project: Id::from("P"), member };
+    let leave = || Change::Leave { project: Id::from("P"), person: Id::from("cat") };
+    assert_eq!(touched(&mut directory, join(member(&["k1"], &[]))), ["P roster", "cat in P", "cat roster"]);
+    assert_eq!(touched(&mut directory, join(member(&["k1", "k1"], &[]))), [""; 0], "the same again");
+    assert_eq!(touched(&mut directory, join(member(&["k1", "k2"], &[]))), ["cat in P"]);
+    assert_eq!(touched(&mut directory, join(member(&["k2", "k1"], &["SHARE"]))), ["cat in P"]);
+    assert_eq!(roster(&directory, "project", "P"), ["ada", "ben", "cat"]);
+    let mut whole = team("P", &[("ada", None), ("ben", None)]);
+    if let Change::Team { members, .. } = &mut whole {
+        members.push(member(&["k1", "k2"], &["SHARE"]));
+    }
+    let snapshot = |changes| Snapshot { teams: true, changes, ..Snapshot::default() };
+    assert_eq!(directory.difference(snapshot(vec![whole.clone()])), []);
+    let other = join(member(&["k1"], &["SHARE"]));
+    assert_eq!(directory.difference(snapshot(vec![whole, other.clone()])), [other]);
+    assert_eq!(touched(&mut directory, leave()), ["P roster", "cat in P", "cat roster"]);
+    assert_eq!(touched(&mut directory, leave()), [""; 0]);
+    assert_eq!(roster(&directory, "project", "P"), ["ada", "ben"]);
+    assert_eq!(roster(&directory, "person", "cat"), [""; 0]);
 }
 
 #[test]
@@ -535,6 +564,37 @@ fn told(directory: &Directory) -> BTreeSet<String> {
 }
 
 proptest! {
+    #[test]
+    fn joins_and_leaves_make_the_same_team(steps in proptest::collection::vec((0..3_u8, 0..4_u8, proptest::option::of(0..3_u8)), 0..40)) {
+        let mut directory = empty();
+        let mut teams: BTreeMap<String, BTreeMap<String, u8>> = BTreeMap::new();
+        for (project, person, role) in steps {
+            let (project, person) = (format!("P{project}"), format!("p{person}"));
+            let team = teams.entry(project.clone()).or_default();
+            let (project, id) = (Id::from(project.as_str()), Id::from(person.as_str()));
+            directory.apply([match role {
+                Some(role) => {
+                    team.insert(person, role);
+                    Change::Join { project, member: Member::new(id, Some(Str::from(role.to_string()))) }
+                }
+                None => {
+                    team.remove(&person);
+                    Change::Leave { project, person: id }
+                }
+            }]);
+        }
+        let mut whole = empty();
+        for (project, members) in teams {
+            let members = members.iter().map(|(id, role)| Member::new(Id::from(id.as_str()), Some(Str::from(role.to_string()))));
+            let team = Change::Team { project: Id::from(project.as_str()), members: members.collect() };
+            prop_assert_eq!(directory.difference(Snapshot { teams: false, changes: vec![team.clone()], ..Snapshot::default() }), []);
+            whole.apply([team]);
+        }
+        prop_assert_eq!(told(&directory), told(&whole));
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The mirror depends on what was said last of each object, not on the way there; in batches or one by one.
@@ -559,7 +619,7 @@ proptest! {
             Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
                 (fast.schema.table_of(fast.schema.kind_no(&object.kind).unwrap_or_default()), object.id.to_string())
             }
-            Change::Team { project, .. } => (KindNo::MAX, project.to_string()),
+            Change::Team { project, .. } | Change::Join { project, .. } | Change::Leave { project, .. } => (KindNo::MAX, project.to_string()),
         };
         // The end of a project is the last word on its team as well.
         let ends = |change: &Change, of: &Change| match (change, of) {

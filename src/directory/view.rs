@@ -1,6 +1,6 @@
 //! What the engine may ask of the mirror. Borrowed under a read guard; sees one revision.
 
-use super::tables::{Row, State, Tables};
+use super::tables::{Membership, Row, State, Tables};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{KindNo, Schema};
 
@@ -57,9 +57,9 @@ impl<'a> View<'a> {
         self.tables.backs.get(&(key, back)).map_or(&[], Vec::as_slice)
     }
 
-    /// A person's place in a project: `None` when not in it; the role there, or `None` where the site-wide one applies.
-    pub fn member(&self, person: Key, project: Key) -> Option<Option<&'a str>> {
-        self.tables.members.get(&(person, project)).map(|role| role.as_ref().map(Str::as_str))
+    /// A person's place in a project: `None` when not in it.
+    pub fn member(&self, person: Key, project: Key) -> Option<&'a Membership> {
+        self.tables.members.get(&(person, project))
     }
 
     /// The people of a project, or the projects of a person, in no order.

@@ -43,6 +43,8 @@ pub(super) struct KindSource {
     /// The name under which a project lists its objects of this kind.
     pub(super) in_project_as: Option<Named<Str>>,
     pub(super) lazy: bool,
+    pub(super) told: bool,
+    pub(super) attributes: bool,
     pub(super) label: Str,
 }
 
@@ -51,6 +53,7 @@ pub(super) struct FieldSource {
     pub(super) name: Named<Str>,
     pub(super) target: Option<Named<Str>>,
     pub(super) back: Option<Named<Str>>,
+    pub(super) any: bool,
 }
 
 /// A name for a path that differs by the kind of the resource.
@@ -165,10 +168,10 @@ fn texts(node: &Node, problems: &mut Problems) -> Vec<Named<String>> {
 fn subject(node: &Node, problems: &mut Problems) -> Option<SubjectSource> {
     let mut fields = node.map(problems)?;
     let mut parts = Vec::new();
-    for part in ["kind", "active", "role", "project"] {
+    for part in ["kind", "active", "project"] {
         parts.extend(fields.need(part, problems).map(|node| (part, name(node, problems))));
     }
-    for part in ["bot", "login", "email"] {
+    for part in ["role", "member_role", "bot", "login", "email"] {
         parts.extend(fields.take(part).map(|node| (part, name(node, problems))));
     }
     let fixed_roles = names(fields.take("fixed_roles"), problems);
@@ -179,28 +182,32 @@ fn subject(node: &Node, problems: &mut Problems) -> Option<SubjectSource> {
 fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSource> {
     let mut map = node.map(problems)?;
     let variants = names(map.take("variants"), problems);
-    let lazy = map.take("lazy").is_some_and(|node| node.bool(problems) == Some(true));
+    let mut flag = |name, problems: &mut Problems| map.take(name).is_some_and(|node| node.bool(problems) == Some(true));
+    let (lazy, told) = (flag("lazy", problems), flag("told", problems));
+    let attributes = flag("attributes", problems);
     let project_from = map.take("project_from").map(|node| self::name(node, problems));
     let in_project_as = map.take("in_project_as").map(|node| self::name(node, problems));
     let label = map.take("label").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
     let fields = each(map.take("fields"), problems, field);
     let links = each(map.take("links"), problems, |link, node, problems| Some((link, self::name(node, problems))));
     map.finish(problems);
-    Some(KindSource { name, variants, fields, links, project_from, in_project_as, lazy, label })
+    Some(KindSource { name, variants, fields, links, project_from, in_project_as, lazy, told, attributes, label })
 }
 
 fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<FieldSource> {
     if node.is_null() {
-        return Some(FieldSource { name, target: None, back: None });
+        return Some(FieldSource { name, target: None, back: None, any: false });
     }
     if matches!(node.data, Data::Scalar { .. }) {
-        return Some(FieldSource { name, target: Some(self::name(node, problems)), back: None });
+        let target = self::name(node, problems);
+        let any = target.what == "any";
+        return Some(FieldSource { name, target: (!any).then_some(target), back: None, any });
     }
     let mut map = node.map(problems)?;
     let target = map.need("to", problems).map(|node| self::name(node, problems));
     let back = map.take("back").map(|node| self::name(node, problems));
     map.finish(problems);
-    Some(FieldSource { name, target, back })
+    Some(FieldSource { name, target, back, any: false })
 }
 
 fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSource> {

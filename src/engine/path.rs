@@ -45,6 +45,10 @@ pub(super) enum Step {
     Link(KindNo),
     /// Those that refer to the object.
     Back(u16),
+    /// The roles that a person has in the project of the resource, where they are records.
+    RolesHere,
+    /// The rights given to a person alone in the project of the resource.
+    RightsHere,
     /// A person's role in the project of the resource.
     RoleHere,
     /// The same as it is stored, although the person's site-wide role may be one that no project role replaces.
@@ -111,6 +115,10 @@ fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Option<KindNo>
     let Some(def) = schema.kind(table) else { return Err(format!("no kind has number {table}")) };
     if table == schema.subject.kind {
         match word {
+            "roles_here" if schema.subject.member_role.is_some() => {
+                return Ok((Step::RolesHere, schema.subject.member_role));
+            }
+            "rights_here" => return Ok((Step::RightsHere, None)),
             "role_here" => return Ok((Step::RoleHere, None)),
             "stored_role_here" => return Ok((Step::StoredRoleHere, None)),
             "teams" => return Ok((Step::Roster, Some(schema.subject.project))),

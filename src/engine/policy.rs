@@ -16,7 +16,10 @@ use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
 /// The built-in packs: name and text.
-const PACKS: [(&str, &str); 1] = [("kitsu", include_str!("../../policy/kitsu.yaml"))];
+const PACKS: [(&str, &str); 2] = [
+    ("kitsu", include_str!("../../policy/kitsu.yaml")),
+    ("limecraft", include_str!("../../policy/limecraft.yaml")),
+];
 
 /// What may be asked, and what decides it.
 #[derive(Debug)]

@@ -66,7 +66,7 @@ impl Studio {
             task(),
         ];
         let team = ["adm", "man", "sup", "art", "cli", "ven"];
-        let members = team.iter().map(|id| Member { person: Id::from(*id), role: None }).collect();
+        let members = team.iter().map(|id| Member::new(Id::from(*id), None)).collect();
         directory.apply(people.into_iter().chain(records).map(Change::Upsert));
         directory.apply([Change::Team { project: Id::from("P"), members }]);
         Self { policy, directory }
@@ -78,7 +78,7 @@ impl Studio {
 
     /// The role of a team member in the project.
     fn role_here(&mut self, person: &str, role: &str) {
-        let member = |id: &str| Member { person: Id::from(id), role: (id == person).then(|| Str::from(role)) };
+        let member = |id: &str| Member::new(Id::from(id), (id == person).then(|| Str::from(role)));
         let members = ["adm", "man", "sup", "art", "cli", "ven"].map(member).to_vec();
         self.directory.apply([Change::Team { project: Id::from("P"), members }]);
     }

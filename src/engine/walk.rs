@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::path::{Literal, Path, Root, Step};
 use super::resolve::{Case, Place, Target};
-use crate::directory::{Cell, State, View};
+use crate::directory::{Cell, Grants, Membership, State, View};
 use crate::model::change::Dep;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{FieldNo, KindNo};
@@ -128,6 +128,12 @@ impl<'v> Walk<'v> {
                     self.note(Dep::Roster(key));
                     to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
                 }
+                Step::RolesHere => self.grants_into(key, &mut to, |grants| {
+                    grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
+                }),
+                Step::RightsHere => self.grants_into(key, &mut to, |grants| {
+                    grants.rights.iter().map(|right| Val::Text(right)).collect::<SmallVec<[_; 8]>>()
+                }),
                 Step::RoleHere => self.role_into(key, true, &mut to),
                 Step::StoredRoleHere => self.role_into(key, false, &mut to),
             }
@@ -169,6 +175,8 @@ impl<'v> Walk<'v> {
             Cell::Texts(texts) => to.list.extend(texts.iter().map(|text| Val::Text(text))),
             Cell::Ref(key) => to.list.push(Val::Key(*key)),
             Cell::Refs(keys) => to.list.extend(keys.iter().map(|key| Val::Key(*key))),
+            // Looked into by attribute, never compared as it stands.
+            Cell::Any(_) => to.unknown = true,
         }
     }
 
@@ -251,6 +259,19 @@ impl<'v> Walk<'v> {
         }
     }
 
+    /// What a person's place in the project of the resource grants.
+    fn grants_into(&mut self, person: Key, to: &mut Vals<'v>, granted: impl Fn(&'v Grants) -> SmallVec<[Val<'v>; 8]>) {
+        let place = match self.case.project {
+            Place::Project(project) => self.member(person, project),
+            Place::Site => Some(None),
+            Place::Unknown => None,
+        };
+        match place {
+            None => to.unknown = true,
+            Some(member) => to.list.extend(member.and_then(|at| at.grants.as_deref()).map(granted).unwrap_or_default()),
+        }
+    }
+
     /// A person's role in the project of the resource: `None` when not known, `Some(None)` when there is none.
     ///
     /// The project's own role wins over the site-wide one, unless the latter is fixed and `effective` is asked.
@@ -277,13 +298,13 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(site),
-            Place::Project(project) => Some(self.member(person, project)?.flatten().or(site)),
+            Place::Project(project) => Some(self.member(person, project)?.and_then(|at| at.role.as_deref()).or(site)),
         }
     }
 
     /// A person's site-wide role: `None` when not known, `Some(None)` when there is none.
     pub(super) fn site_role(&mut self, person: Key) -> Option<Option<&'v str>> {
-        let field = self.view.schema().subject.role;
+        let Some(field) = self.view.schema().subject.role else { return Some(None) };
         match self.row(person)?.cell(field) {
             Cell::Unset => None,
             cell => Some(cell.text()),
@@ -300,7 +321,7 @@ impl<'v> Walk<'v> {
     }
 
     /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
-    fn member(&mut self, person: Key, project: Key) -> Option<Option<Option<&'v str>>> {
+    fn member(&mut self, person: Key, project: Key) -> Option<Option<&'v Membership>> {
         self.note(Dep::Member { person, project });
         self.note(Dep::Node(project));
         if *self.view.state(project) == State::Quarantined {

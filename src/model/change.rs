@@ -14,6 +14,10 @@ pub enum Change {
     Remove(ObjectRef),
     /// These are all the members of the project; whoever is not listed is not in it.
     Team { project: Id, members: Vec<Member> },
+    /// This person is in the project, as told here; of the other members nothing is said.
+    Join { project: Id, member: Member },
+    /// This person is not in the project (any more).
+    Leave { project: Id, person: Id },
     /// The tracker's record could not be understood; what depends on it cannot be decided.
     Quarantine { object: ObjectRef, problem: String },
     /// A record that is read on first use is dropped: it will be read again when it is needed.

@@ -22,8 +22,19 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub person: Id,
-    /// The role in this project; `None` where the site-wide role applies.
+    /// The role in this project, of the pack's own; `None` where the site-wide role applies.
     pub role: Option<Str>,
+    /// The roles in this project that are records of their own, by id.
+    pub roles: Vec<Id>,
+    /// The rights given to this person alone.
+    pub rights: Vec<Str>,
+}
+
+impl Member {
+    /// A member with one of the pack's own roles, or with the site-wide one.
+    pub fn new(person: Id, role: Option<Str>) -> Self {
+        Self { person, role, roles: Vec::new(), rights: Vec::new() }
+    }
 }
 
 impl Record {

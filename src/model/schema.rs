@@ -26,6 +26,10 @@ pub struct KindDef {
     pub project_from: Option<FieldNo>,
     /// Read from the tracker on first use rather than mirrored.
     pub lazy: bool,
+    /// What callers tell of an object counts where the mirror does not hold it.
+    pub told: bool,
+    /// The field that holds whatever else the object has, by name.
+    pub attributes: Option<FieldNo>,
     /// How an object is called in sentences, for example `{task_type_id} / {entity_id}`. Empty: its name.
     pub label: Str,
 }
@@ -36,6 +40,8 @@ pub struct FieldDef {
     pub name: Str,
     /// The kind that the field's ids refer to; `None` for plain values.
     pub target: Option<KindNo>,
+    /// Holds a value of any shape, as it came.
+    pub any: bool,
 }
 
 /// A reverse reference: "the tasks of this entity".
@@ -62,13 +68,15 @@ pub struct SubjectDef {
     /// True while the person may act at all.
     pub active: FieldNo,
     /// The site-wide role.
-    pub role: FieldNo,
+    pub role: Option<FieldNo>,
     /// True for scripts and bots.
     pub bot: Option<FieldNo>,
     pub login: Option<FieldNo>,
     pub email: Option<FieldNo>,
     /// The kind of the projects that teams belong to.
     pub project: KindNo,
+    /// The kind of the roles that a member has in a project, where roles are records.
+    pub member_role: Option<KindNo>,
     /// Site-wide roles that no project role replaces.
     pub fixed_roles: Vec<Str>,
 }

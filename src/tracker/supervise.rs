@@ -307,7 +307,11 @@ impl<S: Source> Supervisor<S> {
                     self.quarantined.remove(&self.filed(&record.object()));
                 }
                 Change::Remove(object) => drop(self.quarantined.remove(object)),
-                Change::Upsert(_) | Change::Team { .. } | Change::Forget(_) => {}
+                Change::Upsert(_)
+                | Change::Team { .. }
+                | Change::Join { .. }
+                | Change::Leave { .. }
+                | Change::Forget(_) => {}
             }
         }
         self.authorizer.apply(batch).changed

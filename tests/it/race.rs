@@ -45,7 +45,7 @@ fn studio(cache_capacity: u64) -> Arc<Authorizer> {
         let record = Record::new("person", &person(n)).with("active", true).with("role", Value::text("user"));
         Change::Upsert(record.with("departments", Value::texts([])))
     });
-    let members = (0..PEOPLE).map(|n| Member { person: Id::from(person(n).as_str()), role: None }).collect();
+    let members = (0..PEOPLE).map(|n| Member::new(Id::from(person(n).as_str()), None)).collect();
     let rest = [
         Change::Team { project: Id::from("P"), members },
         Change::Upsert(Record::new("project", "P")),
@@ -172,7 +172,7 @@ fn no_answer_outlives_a_membership() {
     let write = |_| {
         let next = applied.load(Ordering::Relaxed) + 1;
         let present = (0..PEOPLE).filter(|n| next % 2 == 1 || n % 2 == 1);
-        let members = present.map(|n| Member { person: Id::from(person(n).as_str()), role: None }).collect();
+        let members = present.map(|n| Member::new(Id::from(person(n).as_str()), None)).collect();
         authorizer.apply(Batch::Delta(vec![Change::Team { project: Id::from("P"), members }]));
         applied.store(next, Ordering::Release);
     };

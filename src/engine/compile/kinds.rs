@@ -5,6 +5,9 @@ use crate::model::id::Str;
 use crate::model::schema::{BackDef, FieldDef, FieldNo, KindDef, KindNo, LinkDef, Schema, SubjectDef};
 use crate::yaml::{Problems, suggestion};
 
+/// The field of a kind with `attributes: true` that holds them.
+const ATTRIBUTES: &str = "attributes";
+
 /// The schema of a pack. Complains about what refers to nothing.
 pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
     let mut schema = Schema::default();
@@ -14,6 +17,7 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
             name: kind.name.what.clone(),
             table,
             lazy: kind.lazy,
+            told: kind.told,
             label: kind.label.clone(),
             ..KindDef::default()
         });
@@ -55,8 +59,12 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         if lazy {
             problems.add(field.name.place, "a field cannot refer to a kind that is read on first use");
         }
-        fields.push(FieldDef { name: field.name.what.clone(), target });
+        fields.push(FieldDef { name: field.name.what.clone(), target, any: field.any });
     }
+    let attributes = kind.attributes.then(|| {
+        fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), target: None, any: true });
+        number(fields.len() - 1)
+    });
     let mut links = Vec::new();
     for (name, target) in &kind.links {
         links.extend(kind_no(schema, target, problems).map(|target| LinkDef { name: name.what.clone(), target }));
@@ -73,6 +81,7 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         def.fields = fields;
         def.links = links;
         def.project_from = project_from;
+        def.attributes = attributes;
     }
 }
 
@@ -97,6 +106,7 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
     let part = |name: &str| source.parts.iter().find(|(part, _)| *part == name).map(|(_, named)| named);
     let kind = part("kind").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
     let project = part("project").and_then(|name| kind_no(schema, name, problems)).unwrap_or_default();
+    let member_role = part("member_role").and_then(|name| kind_no(schema, name, problems));
     let fields: Vec<_> =
         schema.kind(kind).map(|def| def.fields.iter().map(|field| field.name.as_str()).collect()).unwrap_or_default();
     let mut field = |name: &str| -> Option<FieldNo> {
@@ -111,8 +121,9 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
     SubjectDef {
         kind,
         project,
+        member_role,
         active: field("active").unwrap_or(FieldNo::MAX),
-        role: field("role").unwrap_or(FieldNo::MAX),
+        role: field("role"),
         bot: field("bot"),
         login: field("login"),
         email: field("email"),

@@ -159,7 +159,7 @@ rules:
     // `some:` over no object at all, over an unknown one, over a fitting one.
     assert_eq!(word(studio.code("one", "bots", "person", "other")), "no");
     let mut join = |project: &str, isolated: Option<bool>| {
-        let member = Member { person: Id::from("other"), role: None };
+        let member = Member::new(Id::from("other"), None);
         studio.directory.apply([Change::Team { project: Id::from(project), members: vec![member] }]);
         if let Some(isolated) = isolated {
             studio.upsert(Record::new("project", project).with("is_clients_isolated", isolated));

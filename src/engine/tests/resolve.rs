@@ -93,7 +93,7 @@ fn the_project_that_a_caller_names_never_replaces_the_mirrors() {
     let mut studio = Studio::new();
     studio.upsert(Record::new("project", "Q").with("project_status_id", Value::text("open")));
     studio.upsert(with(task(), "assignees", Value::texts([])));
-    let member = Member { person: Id::from("out"), role: Some(Str::from("manager")) };
+    let member = Member::new(Id::from("out"), Some(Str::from("manager")));
     studio.directory.apply([Change::Team { project: Id::from("Q"), members: vec![member] }]);
     let mut query = Query::new(Subject::Person("out"), "read", "task", "T");
     assert_eq!(studio.decision(&query).code, Reason::NotMember);

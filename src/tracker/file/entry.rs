@@ -135,16 +135,14 @@ impl Reader<'_> {
             // `[ada, bob]`: all with their own role.
             let nodes = node.list().iter();
             return nodes
-                .filter_map(|node| {
-                    Some(Member { person: Id::from(self.reference(person, node)?.as_str()), role: None })
-                })
+                .filter_map(|node| Some(Member::new(Id::from(self.reference(person, node)?.as_str()), None)))
                 .collect();
         };
         let mut members = Vec::new();
         for (key, role) in entries {
             self.seen.want(Wanted { kind: person, id: Str::from(&*key.text), place: key.place });
             let role = if role.is_null() { None } else { self.project_role(role) };
-            members.push(Member { person: Id::from(&*key.text), role });
+            members.push(Member::new(Id::from(&*key.text), role));
         }
         members
     }
@@ -185,8 +183,9 @@ impl Reader<'_> {
         {
             set(record, bot, Value::Bool(false));
         }
-        if is_null(record, subject.role)
-            && let Some(field) = self.def.fields.get(usize::from(subject.role))
+        if let Some(role) = subject.role
+            && is_null(record, role)
+            && let Some(field) = self.def.fields.get(usize::from(role))
         {
             self.problems.add(node.place, format!("every {} needs a `{}:`", self.name, field.name));
         }
@@ -205,7 +204,7 @@ impl Reader<'_> {
     }
 
     fn is_role(&self, no: FieldNo) -> bool {
-        self.no == self.subject().kind && no == self.subject().role
+        self.no == self.subject().kind && Some(no) == self.subject().role
     }
 
     fn is_flag(&self, no: FieldNo) -> bool {

@@ -27,6 +27,9 @@ impl Held {
                     schema.kind_no(&record.kind).map(|no| (schema.table_of(no), record.id.clone()))
                 }
                 Change::Team { project, .. } => Some((schema.subject.project, project.clone())),
+                Change::Join { project, .. } | Change::Leave { project, .. } => {
+                    Some((schema.subject.project, project.clone()))
+                }
                 Change::Remove(_) | Change::Quarantine { .. } | Change::Forget(_) => None,
             };
             if let Some(key) = key {

@@ -16,7 +16,10 @@ fn words() -> Vocabulary {
     let kind = |name: &str, table: KindNo, fields: &[(&str, Option<KindNo>)]| KindDef {
         name: name.into(),
         table,
-        fields: fields.iter().map(|(name, target)| FieldDef { name: (*name).into(), target: *target }).collect(),
+        fields: fields
+            .iter()
+            .map(|(name, target)| FieldDef { name: (*name).into(), target: *target, any: false })
+            .collect(),
         ..KindDef::default()
     };
     let person =
@@ -36,7 +39,8 @@ fn words() -> Vocabulary {
         subject: SubjectDef {
             kind: 0,
             active: 0,
-            role: 2,
+            role: Some(2),
+            member_role: None,
             bot: Some(1),
             login: Some(3),
             email: None,
@@ -97,7 +101,7 @@ fn a_snapshot_holds_all_kinds_and_teams() {
         .with("departments", Value::Null);
     assert_eq!(record(&snapshot, "person", "ada"), ada);
     let teams: Vec<_> = snapshot.changes.iter().filter(|change| matches!(change, Change::Team { .. })).collect();
-    let member = |person: &str, role: Option<&str>| Member { person: person.into(), role: role.map(Into::into) };
+    let member = |person: &str, role: Option<&str>| Member::new(person.into(), role.map(Into::into));
     assert_eq!(
         teams,
         [
@@ -176,7 +180,7 @@ shot: [{id: s1, project: a}, {id: s2, project: b}, {id: s3, parent_id: s2}, {id:
 ";
     assert!(studio::read("s.yaml", text, &words()).is_ok());
     let mut two = words();
-    Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef { name: "other".into(), target: Some(3) });
+    Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef { name: "other".into(), target: Some(3), any: false });
     let text = format!("{text}task: [{{id: t, entity_id: s1, other: s2}}]\n");
     let problems = studio::read("s.yaml", &text, &two).expect_err("must be refused");
     assert_eq!(problems.to_string(), "s.yaml:3:8: it refers to objects of several projects: write its `project:`");

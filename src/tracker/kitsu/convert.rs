@@ -165,7 +165,7 @@ fn members(team: &Json) -> Result<Vec<Member>, String> {
             None | Some("admin") => None,
             Some(name) => Some(Str::from(role(name).map_err(in_team)?)),
         };
-        members.push(Member { person, role });
+        members.push(Member::new(person, role));
     }
     Ok(members)
 }

@@ -371,9 +371,8 @@ fn record(studio: &Studio, kind: &str, id: &Id) -> Option<Record> {
 }
 
 fn team_change(project: &Id, team: &Team) -> Change {
-    let member = |(person, own): (&Id, &Option<Role>)| Member {
-        person: RecordId::from(person.as_str()),
-        role: own.map(|own| Str::from(role(own))),
+    let member = |(person, own): (&Id, &Option<Role>)| {
+        Member::new(RecordId::from(person.as_str()), own.map(|own| Str::from(role(own))))
     };
     Change::Team { project: RecordId::from(project.as_str()), members: team.iter().map(member).collect() }
 }

@@ -99,7 +99,7 @@ fn a_project_has_its_client_statuses_and_its_team() {
         {"id": "p1", "project_role": "supervisor"}, {"id": "p2", "project_role": null}, {"id": "p3", "project_role": "admin"},
         {"id": "p4", "project_role": null, "preview_project_id": "p"},
     ]);
-    let member = |id: &str, role: Option<&str>| Member { person: Id::from(id), role: role.map(Str::from) };
+    let member = |id: &str, role: Option<&str>| Member::new(Id::from(id), role.map(Str::from));
     let expected = Record::new("project", "p")
         .named("P1")
         .with("project_status_id", Value::text("s"))

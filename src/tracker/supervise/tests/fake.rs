@@ -261,7 +261,7 @@ impl Source for Fake {
         snapshot.complete.dedup();
         if scope.core() {
             snapshot.teams = true;
-            let members = ["a", "b"].map(|person| Member { person: Id::from(person), role: None }).to_vec();
+            let members = ["a", "b"].map(|person| Member::new(Id::from(person), None)).to_vec();
             snapshot.changes.push(Change::Team { project: Id::from("p"), members });
         }
         if scope.large() {
