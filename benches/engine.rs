@@ -40,7 +40,7 @@ fn engine(criterion: &mut Criterion) {
         let (who, task) = (person(who), task(0));
         let query = Query::new(Subject::Person(&who), action, "task", &task);
         let ask = || match resolve(&policy, view, black_box(&query)) {
-            Resolved::Case(case) => decide(&policy, view, &case).decision.allowed(),
+            Resolved::Case(case) => decide(view, &case).decision.allowed(),
             other => panic!("{other:?}"),
         };
         assert_eq!(ask(), expected, "{name}");
@@ -56,7 +56,7 @@ fn engine(criterion: &mut Criterion) {
     let mut next = queries.iter().cycle();
     group.bench_function("10,000 questions in turn, most denied after all", |bencher| {
         bencher.iter(|| match resolve(&policy, view, next.next().expect("has no end")) {
-            Resolved::Case(case) => decide(&policy, view, &case).decision.allowed(),
+            Resolved::Case(case) => decide(view, &case).decision.allowed(),
             other => panic!("{other:?}"),
         });
     });

@@ -25,7 +25,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
-pub use answer::{Answer, Explanation, Freshness};
+pub use answer::{Actions, Answer, Explanation, Freshness};
 pub use clock::Clock;
 pub use freshness::{Feed, State};
 pub use info::Status;
@@ -33,8 +33,8 @@ pub use reader::{ReadError, Reader};
 
 use crate::cache::Cache;
 use crate::directory::{Applied, Directory};
-use crate::engine::CaseKey;
 use crate::engine::policy::Policy;
+use crate::engine::{CaseKey, Followed};
 use crate::model::change::{Batch, Change, Touched};
 use crate::model::id::{ObjectRef, Str};
 use freshness::Age;
@@ -85,7 +85,18 @@ pub struct Authorizer {
 #[derive(Debug)]
 struct Mirror {
     directory: Directory,
-    policy: Arc<Policy>,
+    policy: Policy,
+}
+
+/// Says what is odd about actions that the tracker's settings declare; of many, the first.
+fn warn_of(notes: &[String]) {
+    const SAID: usize = 20;
+    for note in notes.iter().take(SAID) {
+        tracing::warn!("{note}");
+    }
+    if notes.len() > SAID {
+        tracing::warn!(more = notes.len() - SAID, "more actions of the settings are malformed or odd");
+    }
 }
 
 impl Authorizer {
@@ -93,7 +104,7 @@ impl Authorizer {
     pub fn new(policy: Policy, options: Options, clock: Clock) -> Arc<Self> {
         let directory = Directory::new(Arc::clone(&policy.schema));
         Arc::new(Self {
-            mirror: RwLock::new(Mirror { directory, policy: Arc::new(policy) }),
+            mirror: RwLock::new(Mirror { directory, policy }),
             cache: Cache::new(options.cache_capacity),
             pending: Pending::default(),
             age: Age::new(clock, options.max_staleness),
@@ -131,9 +142,14 @@ impl Authorizer {
     }
 
     fn apply_changes(&self, changes: Vec<Change>) -> Applied {
-        let mut mirror = self.mirror.write();
-        let applied = mirror.directory.apply(changes);
+        let mut guard = self.mirror.write();
+        let mirror = &mut *guard;
+        let mut applied = mirror.directory.apply(changes);
+        let Followed { mut touched, notes } = mirror.policy.follow(mirror.directory.view(), &applied.touched);
+        applied.touched.deps.append(&mut touched);
         self.forget(&applied.touched);
+        drop(guard);
+        warn_of(&notes);
         applied
     }
 
@@ -152,8 +168,11 @@ impl Authorizer {
     pub fn set_policy(&self, policy: Policy) {
         // While a snapshot is compared under the read guard, a waiting writer would keep every check waiting.
         let _turn = self.writing.lock();
+        let mut policy = policy;
+        let Followed { notes, .. } = policy.follow_all(self.mirror.read().directory.view());
+        warn_of(&notes);
         let mut mirror = self.mirror.write();
-        mirror.policy = Arc::new(policy);
+        mirror.policy = policy;
         self.forget(&Touched::everything());
         drop(mirror);
         self.applied.notify_waiters();

@@ -12,19 +12,26 @@
 mod compile;
 mod condition;
 mod decide;
+mod declared;
 mod explain;
+mod filter;
+mod list;
 mod parse;
 mod path;
 pub mod policy;
 mod resolve;
+mod rights;
 mod said;
 #[cfg(test)]
 mod tests;
 mod unknown;
+pub mod value;
 mod walk;
 
 pub use decide::{Outcome, decide};
+pub use declared::Followed;
 pub use explain::{Explained, Step, StepOutcome, explain};
+pub use list::Listed;
 pub use resolve::{Case, CaseKey, Resolved, named, resolve, resolve_told};
 pub use said::Said;
 pub use unknown::unknown;

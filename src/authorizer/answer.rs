@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{Said, Step};
+use crate::engine::{Listed, Said, Step};
 use crate::model::decision::Decision;
 
 /// The answer to one question.
@@ -15,6 +15,13 @@ pub struct Answer {
     pub freshness: Freshness,
     /// Whether the decision was taken from the cache.
     pub cached: bool,
+}
+
+/// The actions that apply to a resource, in their order, and how each was decided: all from one revision.
+#[derive(Clone, Debug)]
+pub struct Actions {
+    pub answers: Vec<(Listed, Answer)>,
+    pub freshness: Freshness,
 }
 
 /// How fresh an answer is.

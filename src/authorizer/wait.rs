@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Explanation, Freshness};
+use super::answer::{Actions, Answer, Explanation, Freshness};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
 use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, resolve_told, unknown};
@@ -72,6 +72,23 @@ impl Authorizer {
                 return answers;
             }
         }
+    }
+
+    /// Decides about every action that applies to the resource of a question, whatever its own action. `None` where
+    /// the policy has no such kind.
+    pub async fn list_actions(&self, query: &Query<'_>) -> Option<Actions> {
+        let (listed, freshness) = {
+            let mirror = self.mirror.read();
+            let listed = mirror.policy.list(mirror.directory.view(), query)?;
+            (listed, self.freshness(mirror.directory.revision(), self.age.moment()))
+        };
+        let queries: Vec<_> = listed.iter().map(|listed| query.about(&listed.action, &listed.field)).collect();
+        let answers = self.check_batch(&queries).await;
+        drop(queries);
+        let freshness = answers.first().map_or(freshness, |answer| answer.freshness.clone());
+        // One that has gone since it was listed is no action any more.
+        let known = |(_, answer): &(_, Answer)| answer.decision.code != Reason::ActionUnknown;
+        Some(Actions { answers: listed.into_iter().zip(answers).filter(known).collect(), freshness })
     }
 
     /// Decides one question and says why.
@@ -150,7 +167,7 @@ impl Authorizer {
     /// `told`: the tracker could not be read, so that what the caller tells stands for the record.
     fn look(&self, mirror: &Mirror, query: &Query<'_>, told: bool) -> Look {
         let view = mirror.directory.view();
-        let policy = &*mirror.policy;
+        let policy = &mirror.policy;
         let pending =
             |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
         let resolve = if told { resolve_told } else { resolve };
@@ -165,7 +182,7 @@ impl Authorizer {
                 pending: false,
             },
             Resolved::Case(case) => {
-                let key = case.key(policy, view);
+                let key = case.key(view);
                 if let Some(entry) = key.as_ref().and_then(|key| self.cache.get(key)) {
                     return Look {
                         decision: entry.decision,
@@ -174,7 +191,7 @@ impl Authorizer {
                         pending: pending(&entry.deps),
                     };
                 }
-                let outcome = decide(policy, view, &case);
+                let outcome = decide(view, &case);
                 let pending = pending(&outcome.reads);
                 if let Some(key) = key.filter(|_| outcome.cacheable) {
                     self.cache.put(key, outcome.decision, &outcome.reads);
@@ -187,7 +204,7 @@ impl Authorizer {
     fn look_closely(&self, query: &Query<'_>, told: bool) -> (Explanation, Vec<ObjectRef>, bool) {
         let mirror = self.mirror.read();
         let view = mirror.directory.view();
-        let policy = &*mirror.policy;
+        let policy = &mirror.policy;
         let mut look = self.look(&mirror, query, told);
         let resolve = if told { resolve_told } else { resolve };
         let (steps, would_allow) = match resolve(policy, view, query) {
@@ -212,7 +229,7 @@ impl Authorizer {
         let mut objects = Vec::new();
         match resolve(&mirror.policy, view, query) {
             Resolved::Case(case) => {
-                let outcome = decide(&mirror.policy, view, &case);
+                let outcome = decide(view, &case);
                 keys.extend(outcome.reads.iter().flat_map(Dep::objects).flatten());
                 keys.push(case.subject());
                 objects.extend(outcome.missing);

@@ -52,6 +52,14 @@ impl<'a> View<'a> {
         Some(ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() })
     }
 
+    /// The objects of a table of which the mirror has a record. Looks at every object.
+    pub fn of_table(&self, table: KindNo) -> impl Iterator<Item = Key> {
+        let nodes = (0_u32..).zip(&self.tables.nodes);
+        nodes
+            .filter(move |(_, node)| node.table == table && matches!(node.state, State::Record(_)))
+            .map(|(at, _)| Key(at))
+    }
+
     /// The objects that refer to `key` by the numbered back list of its kind.
     pub fn back(&self, key: Key, back: u16) -> &'a [Key] {
         self.tables.backs.get(&(key, back)).map_or(&[], Vec::as_slice)

@@ -1,11 +1,15 @@
 //! Compiles the source of a pack and its overlay to a `Policy`: names become numbers, terms become conjunctions.
 
+pub(super) mod buttons;
 mod kinds;
-mod rules;
+pub(super) mod rules;
 
 use std::sync::Arc;
 
-use super::parse::{AtomSource, Named, PathSource, RuleSource, Source, TermSource};
+use super::declared::Declarations;
+use super::parse::{
+    AtomSource, ButtonsSource, FilterSource, Named, PathSource, RightsSource, RuleSource, Source, TermSource,
+};
 use super::policy::Policy;
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
@@ -41,6 +45,13 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// What a policy was compiled from.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    base: Source,
+    over: Source,
+}
+
 /// All names of a pack and its overlay, the overlay's first.
 pub(super) struct Names<'a> {
     pub(super) schema: &'a Schema,
@@ -50,6 +61,11 @@ pub(super) struct Names<'a> {
     /// How many of the atoms are the overlay's.
     pub(super) own_atoms: usize,
     pub(super) terms: Vec<&'a TermSource>,
+    pub(super) filters: Vec<&'a FilterSource>,
+    pub(super) rights: [&'a RightsSource; 2],
+    pub(super) buttons: [&'a ButtonsSource; 2],
+    /// Whether the tracker's records know a right.
+    pub(super) recorded: &'a dyn Fn(&str) -> bool,
 }
 
 /// Compiles a pack, overlaid by `over` (file name and source).
@@ -65,32 +81,33 @@ pub(super) fn policy(
     let mut problems = problems.into_result(()).map(|()| Problems::new(&base_file))?;
     let roles: Vec<_> = base.roles.iter().map(|(role, title)| (role.what.clone(), title.clone())).collect();
 
-    let empty = Source::default();
-    let (over_file, over) = over.as_ref().map_or(("", &empty), |(file, source)| (*file, source));
+    let (over_file, over) = over.unwrap_or_default();
+    let sources = Sources { base, over };
+    let Sources { base, over } = &sources;
     let mut over_problems = Problems::new(over_file);
     if !over_file.is_empty() && over.pack.what != pack {
         over_problems
             .add(over.pack.place, format!("this extends `{}`, but the tracker's pack is `{pack}`", over.pack.what));
     }
-    let names = Names {
-        schema: &schema,
-        roles: &roles,
-        paths: over.paths.iter().chain(&base.paths).collect(),
-        atoms: over.atoms.iter().chain(&base.atoms).collect(),
-        own_atoms: over.atoms.len(),
-        terms: over.terms.iter().chain(&base.terms).collect(),
-    };
+    let names = sources.names(&schema, &roles, &|_| false);
+    let mut warnings = Problems::new(over_file);
     let mut compiled = rules::Rules::new(&names);
     for rule in &over.rules {
         compiled.add(rule, true, &mut over_problems);
+    }
+    for action in &over.own_actions {
+        compiled.own_action(action, &mut warnings, &mut over_problems);
     }
     for rule in &base.rules {
         compiled.add(rule, false, &mut problems);
     }
     check_names(over, &names, &mut over_problems);
-    check_actions(over, &base, &mut over_problems);
-    check_use(over, &base, &mut over_problems);
-    check_names(&base, &names, &mut problems);
+    check_actions(over, base, &mut over_problems);
+    check_use(over, base, &mut over_problems);
+    check_names(base, &names, &mut problems);
+    buttons::check(over, &names, &mut over_problems);
+    let rights = buttons::rights_from(&names, &mut problems);
+    let list = buttons::list(&names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
         // The pack alone compiles: it is the overlay's names that its rules stumble over.
@@ -102,8 +119,19 @@ pub(super) fn policy(
     over_problems.into_result(())?;
     problems.into_result(())?;
     let kinds = (0..).zip(&schema.kinds).map(|(no, kind)| (kind.name.clone(), no)).collect();
-    let mut policy =
-        Policy { kinds, schema: Arc::new(schema), tracker: Str::from(pack), digest, roles, rules, actions };
+    let mut policy = Policy {
+        kinds,
+        schema: Arc::new(schema),
+        tracker: Str::from(pack),
+        digest,
+        roles,
+        rules,
+        actions,
+        rights,
+        declarations: Declarations::new(list),
+        sources,
+        warnings,
+    };
     rules::say(&mut policy);
     Ok(policy)
 }
@@ -176,6 +204,30 @@ fn defined(source: &Source) -> Vec<&Named<Str>> {
     source.atoms.iter().map(|atom| &atom.name).chain(source.terms.iter().map(|term| &term.name)).collect()
 }
 
+impl Sources {
+    /// The names of both files.
+    pub(super) fn names<'a>(
+        &'a self,
+        schema: &'a Schema,
+        roles: &'a [(Str, Str)],
+        recorded: &'a dyn Fn(&str) -> bool,
+    ) -> Names<'a> {
+        let Self { base, over } = self;
+        Names {
+            schema,
+            roles,
+            paths: over.paths.iter().chain(&base.paths).collect(),
+            atoms: over.atoms.iter().chain(&base.atoms).collect(),
+            own_atoms: over.atoms.len(),
+            terms: over.terms.iter().chain(&base.terms).collect(),
+            filters: over.filters.iter().chain(&base.filters).collect(),
+            rights: [&over.rights, &base.rights],
+            buttons: [&over.buttons, &base.buttons],
+            recorded,
+        }
+    }
+}
+
 impl Names<'_> {
     /// Whether a word of an alternative means something.
     pub(super) fn knows(&self, word: &str) -> bool {
@@ -184,6 +236,10 @@ impl Names<'_> {
             || word.strip_prefix("role:").or_else(|| word.strip_prefix("site_role:")).is_some_and(role)
             || self.atoms.iter().any(|atom| atom.name.what == word)
             || self.terms.iter().any(|term| term.name.what == word)
+            || word.strip_prefix("right:").is_some_and(|right| self.right(right).is_some())
+            || word
+                .strip_prefix("filter:")
+                .is_some_and(|name| self.filters.iter().any(|filter| filter.name.what == name))
     }
 
     /// The complaint about a word that means nothing.
@@ -197,12 +253,24 @@ impl Names<'_> {
                 return format!("there is no role `{role}`{hint}");
             }
         }
+        if let Some(name) = word.strip_prefix("filter:") {
+            let hint = suggestion(name, self.filters.iter().map(|filter| filter.name.what.as_str()));
+            return format!("there is no filter `{name}`{hint}");
+        }
+        if let Some(right) = word.strip_prefix("right:") {
+            return self.no_right(right);
+        }
         if word.contains(char::is_whitespace) {
             return format!("`{word}`: words are joined by `+`, alternatives are items of the list");
         }
         let known = self.atoms.iter().map(|atom| atom.name.what.as_str());
-        let known =
-            known.chain(self.terms.iter().map(|term| term.name.what.as_str())).chain(["team", "role:", "site_role:"]);
+        let known = known.chain(self.terms.iter().map(|term| term.name.what.as_str())).chain([
+            "team",
+            "role:",
+            "site_role:",
+            "right:",
+            "filter:",
+        ]);
         format!("there is no atom or term `{word}`{}", suggestion(word, known))
     }
 }

@@ -5,7 +5,10 @@ use std::ops::Not;
 use super::compile::Scope;
 use super::parse::{ConditionSource, Named};
 use super::path::{self, Path};
-use super::walk::{Val, Vals, Walk};
+use super::walk::{Actual, Val, Vals, Walk};
+use crate::directory::View;
+use crate::model::id::{Id, Str};
+use crate::model::value::Value;
 use crate::yaml::Problems;
 
 /// The value of a fact.
@@ -33,6 +36,43 @@ pub(super) enum Condition {
         over: Path,
         holds: Box<Condition>,
     },
+    /// The subject has this right in the project of the resource.
+    Right(Str),
+    /// The same for a right that stands for others: which one, an attribute of the resource says; not known where it
+    /// says none.
+    StandIn {
+        by: Path,
+        is: Vec<(Str, Str)>,
+    },
+    /// The subject has this role in the project of the resource.
+    HasRole(RoleName),
+    /// An attribute is as a filter says.
+    Matches(Box<Matches>),
+}
+
+/// A role that is a record, as a filter names it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum RoleName {
+    Id(Id),
+    Name(Str),
+}
+
+/// A basic filter.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Matches {
+    pub(super) path: Path,
+    pub(super) values: Vec<Value>,
+    pub(super) how: How,
+}
+
+/// How a filter compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// The value is one of those named.
+    Equal,
+    /// The value is a list that holds all of those named, or any of them.
+    ContainsAll,
+    ContainsAny,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +160,19 @@ impl Condition {
             Self::All(conditions) => all(conditions.iter().map(|condition| condition.holds(walk))),
             Self::Any(conditions) => !all(conditions.iter().map(|condition| !condition.holds(walk))),
             Self::Not(condition) => !condition.holds(walk),
+            Self::Right(right) => walk.right(right),
+            Self::StandIn { by, is } => match walk.actual(by) {
+                Actual::Value(Value::Text(actual)) => match is.iter().find(|(value, _)| value == actual) {
+                    Some((_, right)) => walk.right(right),
+                    None => Truth::Unknown,
+                },
+                _ => Truth::Unknown,
+            },
+            Self::HasRole(role) => walk.has_role(role),
+            Self::Matches(matches) => {
+                let actual = walk.actual(&matches.path);
+                matches.test(&actual, walk.view)
+            }
             Self::Some { over, holds } => {
                 let objects = walk.values(over);
                 let mut truth = if objects.unknown { Truth::Unknown } else { Truth::No };
@@ -140,6 +193,49 @@ impl Condition {
                 truth
             }
         }
+    }
+}
+
+impl Matches {
+    /// `limecraft.md` 2.3: types are kept apart, what is absent matches nothing, and what is not of the shape that the
+    /// modifier assumes is not known to match or not to.
+    fn test(&self, actual: &Actual<'_>, view: View<'_>) -> Truth {
+        let Self { values, how, .. } = self;
+        let truth = match (actual, how) {
+            (Actual::Unknown, _) => return Truth::Unknown,
+            (Actual::Absent, _) => false,
+            (Actual::Value(Value::Null), How::Equal) => values.contains(&Value::Null),
+            (Actual::Value(Value::Null), How::ContainsAll | How::ContainsAny) => false,
+            (Actual::Value(Value::List(list)), How::ContainsAll) => values.iter().all(|value| list.contains(value)),
+            (Actual::Value(Value::List(list)), How::ContainsAny) => values.iter().any(|value| list.contains(value)),
+            (Actual::Value(Value::List(_) | Value::Map(_)), _) => return Truth::Unknown,
+            (Actual::Value(value), How::Equal) => values.contains(value),
+            (Actual::Value(_), How::ContainsAll | How::ContainsAny) => return Truth::Unknown,
+            (Actual::Fields(vals), How::Equal) => match vals.list.as_slice() {
+                [] => values.contains(&Value::Null),
+                [val] => values.iter().any(|value| same(*val, value, view)),
+                _ => return Truth::Unknown,
+            },
+            (Actual::Fields(vals), How::ContainsAll) => {
+                values.iter().all(|value| vals.list.iter().any(|val| same(*val, value, view)))
+            }
+            (Actual::Fields(vals), How::ContainsAny) => {
+                values.iter().any(|value| vals.list.iter().any(|val| same(*val, value, view)))
+            }
+        };
+        if truth { Truth::Yes } else { Truth::No }
+    }
+}
+
+fn same(val: Val<'_>, value: &Value, view: View<'_>) -> bool {
+    match (val, value) {
+        (Val::Bool(a), Value::Bool(b)) => a == *b,
+        (Val::Number(a), Value::Number(b)) => a == *b,
+        (Val::Text(a) | Val::Foreign(a), Value::Text(b)) => a == b,
+        // An id that a tracker writes as a number is a text here.
+        (Val::Key(key), Value::Number(id)) => view.id(key).is_some_and(|held| held.is(&id.to_string())),
+        (Val::Key(key), Value::Text(id)) => view.id(key).is_some_and(|held| held.is(id)),
+        _ => false,
     }
 }
 

@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::condition::Truth;
-use super::policy::{Atom, Conjunction, Policy, Rule, Test};
+use super::policy::{Atom, Conjunction, Rule, Test};
 use super::resolve::{Case, Place};
 use super::walk::Walk;
 use crate::directory::View;
 use crate::model::change::Dep;
-use crate::model::decision::{Decision, Reason, RuleRef};
+use crate::model::decision::{Decision, Reason, RuleId, RuleRef};
 use crate::model::id::ObjectRef;
 
 /// A decision and what it rests on.
@@ -24,14 +24,13 @@ pub struct Outcome {
 }
 
 /// Decides. Total: every question gets an answer.
-pub fn decide<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Outcome {
+pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
     let mut walk = Walk::new(view, case);
-    let code_and_rule = match policy.rule(case.rule) {
-        Some(rule) => judge(rule, &mut Facts::default(), &mut walk),
-        None => (Reason::InvalidPolicy, 0),
-    };
-    let (code, alternative) = code_and_rule;
-    let decision = Decision { code, rule: Some(RuleRef { rule: case.rule, alternative }) };
+    if let (Some(found_by), RuleId::Declared(key)) = (case.found_by, case.rule_id) {
+        walk.reads.extend([found_by, Dep::Node(key)]);
+    }
+    let (code, alternative) = judge(case.rule, &mut Facts::default(), &mut walk);
+    let decision = Decision { code, rule: Some(RuleRef { rule: case.rule_id, alternative }) };
     let known = !matches!(code, Reason::Indeterminate | Reason::Quarantined | Reason::InvalidPolicy);
     Outcome {
         decision,
@@ -43,6 +42,9 @@ pub fn decide<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Out
 }
 
 fn judge<'v>(rule: &'v Rule, facts: &mut Facts, walk: &mut Walk<'v>) -> (Reason, u16) {
+    if rule.invalid.is_some() {
+        return (Reason::InvalidPolicy, 0);
+    }
     let unknown = |walk: &Walk<'_>| if walk.quarantined { Reason::Quarantined } else { Reason::Indeterminate };
     let (truth, alternative) = any(&rule.any, rule, facts, walk);
     match truth {

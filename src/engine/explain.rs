@@ -35,22 +35,25 @@ pub enum StepOutcome {
 
 /// Decides and says why.
 pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Explained {
-    let outcome = decide(policy, view, case);
-    let Some(rule) = policy.rule(case.rule) else {
-        return Explained { outcome, steps: Vec::new(), would_allow: Vec::new() };
-    };
+    let outcome = decide(view, case);
+    let rule = case.rule;
+    if let Some(problem) = &rule.invalid {
+        let name = policy.rule_name(RuleRef { rule: case.rule_id, alternative: 0 });
+        let step = Step { rule: name, text: problem.clone(), outcome: StepOutcome::Failed, steps: Vec::new() };
+        return Explained { outcome, steps: vec![step], would_allow: Vec::new() };
+    }
     let mut walk = Walk::new(view, case);
     let mut facts = Facts::default();
     let mut steps = Vec::new();
     for (source, text) in (1_u16..).zip(&rule.alternatives) {
         let ways: Vec<_> = rule.any.iter().filter(|way| way.source == source).collect();
-        let name = policy.rule_name(RuleRef { rule: case.rule, alternative: source });
+        let name = policy.rule_name(RuleRef { rule: case.rule_id, alternative: source });
         steps.push(alternative(name, text, &ways, policy, rule, &mut facts, &mut walk));
     }
     let held = steps.iter().any(|step| step.outcome == StepOutcome::Held);
     for (at, restriction) in (1_u16..).zip(&rule.all) {
         let ways: Vec<_> = restriction.any.iter().collect();
-        let name = format!("{}!{at}", policy.rule_name(RuleRef { rule: case.rule, alternative: 0 }));
+        let name = format!("{}!{at}", policy.rule_name(RuleRef { rule: case.rule_id, alternative: 0 }));
         steps.push(alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk));
     }
     let would_allow = match (outcome.decision.allowed(), held) {

@@ -2,6 +2,9 @@
 //!
 //! Everything is kept with its place, so that compiling can complain about it.
 
+mod rights;
+
+pub(super) use self::rights::{ButtonSource, ButtonsSource, FilterSource, RightsSource, StandInSource, WithoutRights};
 use crate::model::id::Str;
 use crate::yaml::{Data, Fields, Node, Place, Problems};
 
@@ -17,6 +20,10 @@ pub(super) struct Source {
     pub(super) atoms: Vec<AtomSource>,
     pub(super) terms: Vec<TermSource>,
     pub(super) rules: Vec<RuleSource>,
+    pub(super) rights: RightsSource,
+    pub(super) buttons: ButtonsSource,
+    pub(super) own_actions: Vec<ButtonSource>,
+    pub(super) filters: Vec<FilterSource>,
 }
 
 /// Something and where it stands.
@@ -131,6 +138,11 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
         Some(TermSource { name, any: texts(node, problems) })
     });
     source.rules = each(fields.take("rules"), problems, rule);
+    source.rights = fields.take("rights").and_then(|node| rights::rights(node, overlay, problems)).unwrap_or_default();
+    source.buttons =
+        fields.take("buttons").and_then(|node| rights::buttons(node, overlay, problems)).unwrap_or_default();
+    source.own_actions = rights::own_actions(fields.take("actions"), problems);
+    source.filters = rights::filters(fields.take("filters"), problems);
     fields.finish(problems);
     source
 }

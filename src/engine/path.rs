@@ -28,6 +28,8 @@ pub(super) enum Root {
     Field,
     FieldTail,
     Literal(Literal),
+    /// An object that is none of the question's: nothing is known of it.
+    Nothing,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +42,11 @@ pub(super) enum Literal {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
     /// A field; its name is what a caller's `properties` call it.
-    Field { no: FieldNo, name: Str, target: Option<KindNo> },
+    Field {
+        no: FieldNo,
+        name: Str,
+        target: Option<KindNo>,
+    },
     /// The record of another kind with the same id.
     Link(KindNo),
     /// Those that refer to the object.
@@ -57,6 +63,11 @@ pub(super) enum Step {
     Project,
     /// A project's people, or a person's projects.
     Roster,
+    /// The object's id or name, where its kind has no field of that name.
+    Id,
+    Name,
+    /// Into whatever else the object has, by name; always the last step, and only of a filter.
+    Attribute(Box<[Str]>),
 }
 
 /// Compiles a path or a literal; also says of which kind the objects at its end are.
@@ -110,7 +121,7 @@ fn root(root: Root) -> Path {
     Path { root, steps: Vec::new() }
 }
 
-fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Option<KindNo>), String> {
+pub(super) fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Option<KindNo>), String> {
     let table = schema.table_of(at);
     let Some(def) = schema.kind(table) else { return Err(format!("no kind has number {table}")) };
     if table == schema.subject.kind {
@@ -141,6 +152,11 @@ fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Option<KindNo>
     if let Some(no) = def.back_no(word) {
         let from = def.backs.get(usize::from(no)).map(|back| back.from);
         return Ok((Step::Back(no), from));
+    }
+    match word {
+        "id" => return Ok((Step::Id, None)),
+        "name" => return Ok((Step::Name, None)),
+        _ => {}
     }
     let fields = def.fields.iter().map(|field| field.name.as_str());
     let backs = def.backs.iter().map(|back| back.name.as_str());

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
-use super::compile;
+use super::compile::{self, Sources};
 use super::condition::Condition;
+use super::declared::Declarations;
 use super::parse;
 use super::path::Path;
 use super::said::{RuleSaid, Said, Template};
-use crate::model::decision::{Decision, RuleRef};
+use crate::model::decision::{Decision, RuleId, RuleRef};
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
 /// The built-in packs: name and text.
-const PACKS: [(&str, &str); 2] = [
-    ("kitsu", include_str!("../../policy/kitsu.yaml")),
-    ("limecraft", include_str!("../../policy/limecraft.yaml")),
-];
+const PACKS: [(&str, &str); 2] =
+    [("kitsu", include_str!("../../policy/kitsu.yaml")), ("limecraft", include_str!("../../policy/limecraft.yaml"))];
 
 /// What may be asked, and what decides it.
 #[derive(Debug)]
@@ -35,12 +34,29 @@ pub struct Policy {
     pub(super) rules: Vec<Rule>,
     /// By kind number: action -> its rules.
     pub(super) actions: Vec<FxHashMap<Str, ActionRules>>,
+    /// Where the rights of a person in a project come from.
+    pub(super) rights: Vec<RightsFrom>,
+    /// Actions that records of the mirror declare.
+    pub(super) declarations: Declarations,
+    /// What the actions of records are compiled against.
+    pub(super) sources: Sources,
+    /// What is no error, and probably not what was meant.
+    pub warnings: Problems,
+}
+
+/// A path to the names of rights; over objects of which each must fit.
+#[derive(Debug)]
+pub(super) struct RightsFrom {
+    pub(super) over: Option<(Path, Condition)>,
+    pub(super) take: Path,
 }
 
 /// The rules of one action on one kind.
 #[derive(Debug)]
 pub(super) struct ActionRules {
     pub(super) whole: u32,
+    /// What people call the action; empty where the policy does not say.
+    pub(super) label: Str,
     /// Fields with rules of their own; exact names before open ones, longer before shorter.
     pub(super) fields: Vec<(FieldPattern, u32)>,
 }
@@ -68,6 +84,8 @@ pub(super) struct Rule {
     /// Whether an atom looks at the action's field.
     pub(super) reads_field: bool,
     pub(super) said: RuleSaid,
+    /// What is wrong with it: it then never allows.
+    pub(super) invalid: Option<String>,
 }
 
 /// What a question must name.
@@ -213,8 +231,11 @@ impl Policy {
         Some((rules.whole, ""))
     }
 
-    pub(super) fn rule(&self, rule: u32) -> Option<&Rule> {
-        self.rules.get(rule as usize)
+    pub(super) fn rule(&self, rule: RuleId) -> Option<&Rule> {
+        match rule {
+            RuleId::Policy(number) => self.rules.get(number as usize),
+            RuleId::Declared(record) => self.declarations.rule(record),
+        }
     }
 
     /// What people call a role.
@@ -224,11 +245,7 @@ impl Policy {
 
     /// "kitsu/task.comment#3"
     pub(super) fn rule_name(&self, at: RuleRef) -> String {
-        let Some(rule) = self.rule(at.rule) else { return String::new() };
-        match at.alternative {
-            0 => format!("{}/{}", self.tracker, rule.name),
-            number => format!("{}/{}#{number}", self.tracker, rule.name),
-        }
+        self.rule(at.rule).map(|rule| rule.full_name(&self.tracker, at.alternative)).unwrap_or_default()
     }
 
     /// The rule and the sentence for a decision. Made when the policy is compiled; only counted here.
@@ -236,6 +253,32 @@ impl Policy {
         match decision.rule.and_then(|at| Some((self.rule(at.rule)?, at))) {
             Some((rule, at)) => rule.said.get(decision.code, at.alternative),
             None => Said::of(decision.code),
+        }
+    }
+}
+
+impl Rule {
+    /// A rule about a resource that allows nobody.
+    pub(super) fn empty(name: String) -> Self {
+        Self {
+            name,
+            reach: Reach::Resource,
+            value: None,
+            atoms: Vec::new(),
+            any: Vec::new(),
+            all: Vec::new(),
+            alternatives: Vec::new(),
+            reads_field: false,
+            said: RuleSaid::default(),
+            invalid: None,
+        }
+    }
+
+    /// "kitsu/task.comment#3"; without the number for the rule as a whole.
+    pub(super) fn full_name(&self, tracker: &str, alternative: u16) -> String {
+        match alternative {
+            0 => format!("{tracker}/{}", self.name),
+            number => format!("{tracker}/{}#{number}", self.name),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! From the words of a question to handles of the mirror: who, which rule, on what, where.
 
 use super::path::Path;
-use super::policy::{Policy, Reach};
+use super::policy::{Policy, Reach, RightsFrom, Rule};
 use crate::directory::{State, View};
 use crate::model::change::Dep;
-use crate::model::decision::{Decision, Reason};
+use crate::model::decision::{Decision, Reason, RuleId};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
@@ -18,7 +18,12 @@ const LONGEST_FIELD: usize = 64;
 pub struct Case<'q> {
     pub(super) query: &'q Query<'q>,
     pub(super) subject: Key,
-    pub(super) rule: u32,
+    pub(super) rule_id: RuleId,
+    pub(super) rule: &'q Rule,
+    /// Where rights come from.
+    pub(super) rights: &'q [RightsFrom],
+    /// What the finding of the rule rests on.
+    pub(super) found_by: Option<Dep>,
     pub(super) kind: KindNo,
     pub(super) resource: Target,
     pub(super) project: Place,
@@ -64,7 +69,7 @@ pub enum Resolved<'q> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CaseKey {
     subject: Key,
-    rule: u32,
+    rule: RuleId,
     resource: Target,
     project: Place,
     value: Option<Key>,
@@ -86,8 +91,11 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
     let kind = policy.kind_no(query.kind).ok_or_else(unknown_action)?;
-    let (rule, field_tail) = policy.find_rule(kind, query.action, query.field).ok_or_else(unknown_action)?;
-    let found = policy.rule(rule).ok_or_else(unknown_action)?;
+    let Some((number, field_tail)) = policy.find_rule(kind, query.action, query.field) else {
+        return declared(policy, view, subject, kind, query, told);
+    };
+    let rule_id = RuleId::Policy(number);
+    let found = policy.rule(rule_id).ok_or_else(unknown_action)?;
     let (resource, project) = match found.reach {
         Reach::Resource => resource(view, kind, query, told)?,
         Reach::Project => match project(view, query) {
@@ -116,7 +124,10 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     Ok(Case {
         query,
         subject,
-        rule,
+        rule_id,
+        rule: found,
+        rights: &policy.rights,
+        found_by: None,
         kind,
         resource,
         project,
@@ -125,6 +136,46 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         value_default: found.value.as_ref().and_then(|value| value.default.as_ref()),
         field_tail,
     })
+}
+
+/// An action that a record of the resource's project declares.
+fn declared<'q>(
+    policy: &'q Policy,
+    view: View<'_>,
+    subject: Key,
+    kind: KindNo,
+    query: &'q Query<'q>,
+    told: bool,
+) -> Result<Case<'q>, Resolved<'q>> {
+    let Some(list) = policy.declarations.list else { return Err(decided(Reason::ActionUnknown, &[])) };
+    let (resource, project) = resource(view, kind, query, told)?;
+    let Place::Project(at) = project else { return Err(decided(Reason::ResourceUnknown, &[])) };
+    let found_by = Dep::Back(at, list);
+    let found = policy.declarations.find(at, kind, query.action);
+    let (key, rule) = found.ok_or_else(|| decided(Reason::ActionUnknown, &[found_by]))?;
+    Ok(Case {
+        query,
+        subject,
+        rule_id: RuleId::Declared(key),
+        rule,
+        rights: &policy.rights,
+        found_by: Some(found_by),
+        kind,
+        resource,
+        project,
+        value: None,
+        value_kind: None,
+        value_default: None,
+        field_tail: "",
+    })
+}
+
+/// Where the resource of a question is, for listing what can be asked there.
+pub(super) fn project_of(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Option<Key> {
+    match resource(view, kind, query, true) {
+        Ok((_, Place::Project(project))) => Some(project),
+        _ => None,
+    }
 }
 
 /// The objects that a question names, whether the mirror has heard of them or not: their records may be on the way.
@@ -136,7 +187,8 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
     named.extend(query.project.clone().map(|id| (policy.schema.subject.project, id)));
     let Some(kind) = policy.kind_no(query.kind) else { return named };
     named.push((kind, query.id.clone()));
-    let rule = policy.find_rule(kind, query.action, query.field).and_then(|(rule, _)| policy.rule(rule));
+    let rule = policy.find_rule(kind, query.action, query.field);
+    let rule = rule.and_then(|(number, _)| policy.rule(RuleId::Policy(number)));
     if let (Some(value), Some(id)) = (rule.and_then(|rule| rule.value.as_ref()), query.value_text()) {
         named.push((value.kind, Id::from(id.as_str())));
     }
@@ -183,6 +235,12 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> 
                 Ok((Target::Described, described_place(view, kind, query)))
             } else {
                 Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
+            }
+        }
+        None | Some((_, State::Unknown)) if schema.kind(schema.table_of(kind)).is_some_and(|def| def.told) => {
+            match project(view, query) {
+                place @ Place::Project(_) => Ok((Target::Described, place)),
+                Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
             }
         }
         _ => Err(decided(Reason::ResourceUnknown, reads.as_slice())),
@@ -243,8 +301,7 @@ impl Case<'_> {
     }
 
     /// The key under which the decision can be cached; `None` where it depends on what is in the question alone.
-    pub fn key(&self, policy: &Policy, view: View<'_>) -> Option<CaseKey> {
-        let rule = policy.rule(self.rule)?;
+    pub fn key(&self, view: View<'_>) -> Option<CaseKey> {
         if matches!(self.resource, Target::Described) && self.query.properties.is_some() {
             return None;
         }
@@ -253,13 +310,13 @@ impl Case<'_> {
             (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
             (Some(_), Some(_)) => return None,
         };
-        let field = if rule.reads_field { self.query.field } else { "" };
+        let field = if self.rule.reads_field { self.query.field } else { "" };
         if field.len() > LONGEST_FIELD {
             return None;
         }
         Some(CaseKey {
             subject: self.subject,
-            rule: self.rule,
+            rule: self.rule_id,
             resource: self.resource,
             project: self.project,
             value,

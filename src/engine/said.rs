@@ -30,6 +30,7 @@ pub(super) struct RuleSaid {
     pub(super) not_member: Arc<Said>,
     pub(super) indeterminate: Arc<Said>,
     pub(super) quarantined: Arc<Said>,
+    pub(super) invalid: Arc<Said>,
 }
 
 impl RuleSaid {
@@ -42,6 +43,7 @@ impl RuleSaid {
             Reason::NotMember => Arc::clone(&self.not_member),
             Reason::Indeterminate => Arc::clone(&self.indeterminate),
             Reason::Quarantined => Arc::clone(&self.quarantined),
+            Reason::InvalidPolicy => Arc::clone(&self.invalid),
             other => Said::of(other),
         }
     }

@@ -1,6 +1,7 @@
 //! What the engine decides, what it says about it, and what it refuses to compile.
 
 mod explain;
+pub(in crate::engine) mod limecraft;
 mod logic;
 mod overlay;
 mod resolve;
@@ -86,7 +87,7 @@ impl Studio {
     fn outcome(&self, query: &Query<'_>) -> Result<Outcome, Reason> {
         let view = self.directory.view();
         match super::resolve_told(&self.policy, view, query) {
-            Resolved::Case(case) => Ok(super::decide(&self.policy, view, &case)),
+            Resolved::Case(case) => Ok(super::decide(view, &case)),
             Resolved::Decided { decision, .. } => Err(decision.code),
             Resolved::Missing(object) => panic!("{object} is missing"),
         }

@@ -3,7 +3,7 @@
 use super::explain::{Step, StepOutcome};
 use super::policy::{Policy, Reach};
 use crate::directory::{State, View};
-use crate::model::decision::Reason;
+use crate::model::decision::{Reason, RuleId};
 use crate::model::id::Id;
 use crate::model::query::{Query, Subject};
 use crate::model::schema::KindNo;
@@ -57,7 +57,7 @@ fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String
     let schema = view.schema();
     let kind = policy.kind_no(query.kind)?;
     let (rule, _) = policy.find_rule(kind, query.action, query.field)?;
-    let rule = policy.rule(rule)?;
+    let rule = policy.rule(RuleId::Policy(rule))?;
     let project = query.project.as_ref().map(Id::to_string);
     match (rule.reach, &project) {
         (Reach::Resource, _) if query.id.is_empty() => {

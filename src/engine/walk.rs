@@ -1,8 +1,13 @@
 //! One walk over the mirror for one question: follows paths and notes everything that it reads.
 
+mod actual;
+
 use smallvec::SmallVec;
 
+pub(super) use self::actual::Actual;
+use super::condition::{RoleName, Truth};
 use super::path::{Literal, Path, Root, Step};
+use super::policy::RightsFrom;
 use super::resolve::{Case, Place, Target};
 use crate::directory::{Cell, Grants, Membership, State, View};
 use crate::model::change::Dep;
@@ -16,6 +21,8 @@ pub(super) struct Walk<'v> {
     pub(super) case: &'v Case<'v>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
+    /// The rights that the subject has in the project of the resource, once one was asked for.
+    held: Option<Held<'v>>,
     /// The subject's role where the question plays, once it was asked for.
     role_here: Option<Option<Option<&'v str>>>,
     pub(super) reads: SmallVec<[Dep; 16]>,
@@ -45,12 +52,31 @@ pub(super) enum Val<'v> {
     Foreign(&'v str),
 }
 
+/// Names of rights.
+#[derive(Debug, Default)]
+struct Held<'v> {
+    names: SmallVec<[&'v str; 24]>,
+    /// There may be more that is not known.
+    unknown: bool,
+}
+
+impl<'v> Held<'v> {
+    fn add(&mut self, vals: Vals<'v>) {
+        self.unknown |= vals.unknown;
+        self.names.extend(vals.list.iter().filter_map(|val| match val {
+            Val::Text(right) => Some(*right),
+            _ => None,
+        }));
+    }
+}
+
 impl<'v> Walk<'v> {
     pub(super) fn new(view: View<'v>, case: &'v Case<'v>) -> Self {
         Self {
             view,
             case,
             it: None,
+            held: None,
             role_here: None,
             reads: SmallVec::new(),
             missing: SmallVec::new(),
@@ -69,8 +95,27 @@ impl<'v> Walk<'v> {
     /// The values at the end of a path.
     pub(super) fn values(&mut self, path: &'v Path) -> Vals<'v> {
         let mut steps = path.steps.as_slice();
+        let described = path.root == Root::Resource && self.case.resource == Target::Described;
+        let mut vals = match steps.split_first() {
+            Some((Step::Field { name, target, .. }, rest)) if described => {
+                steps = rest;
+                self.property(name, *target)
+            }
+            Some((Step::Project, rest)) if described => {
+                steps = rest;
+                self.root(&Root::Project)
+            }
+            _ => self.root(&path.root),
+        };
+        for step in steps {
+            vals = self.step(step, vals);
+        }
+        vals
+    }
+
+    fn root(&mut self, root: &'v Root) -> Vals<'v> {
         let mut vals = Vals::default();
-        match &path.root {
+        match root {
             Root::Subject => vals.list.push(Val::Key(self.case.subject)),
             Root::It => match self.it {
                 Some(key) => vals.list.push(Val::Key(key)),
@@ -79,17 +124,7 @@ impl<'v> Walk<'v> {
             Root::Project => self.project_into(&mut vals),
             Root::Resource => match &self.case.resource {
                 Target::Object(key) => vals.list.push(Val::Key(*key)),
-                Target::Described => match steps.split_first() {
-                    Some((Step::Field { name, target, .. }, rest)) => {
-                        self.property(name, *target, &mut vals);
-                        steps = rest;
-                    }
-                    Some((Step::Project, rest)) => {
-                        self.project_into(&mut vals);
-                        steps = rest;
-                    }
-                    _ => vals.unknown = true,
-                },
+                Target::Described => vals.unknown = true,
             },
             Root::Value => self.value_into(&mut vals),
             Root::Field => vals.list.push(Val::Text(self.case.query.field)),
@@ -99,9 +134,7 @@ impl<'v> Walk<'v> {
                 Literal::Number(value) => Val::Number(*value),
                 Literal::Text(text) => Val::Text(text),
             }),
-        }
-        for step in steps {
-            vals = self.step(step, vals);
+            Root::Nothing => vals.unknown = true,
         }
         vals
     }
@@ -128,6 +161,13 @@ impl<'v> Walk<'v> {
                     self.note(Dep::Roster(key));
                     to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
                 }
+                // The handle stands for the id: a text is compared with the id that it has.
+                Step::Id => to.list.push(Val::Key(key)),
+                Step::Name => match self.row(key) {
+                    Some(row) => to.list.push(Val::Text(&row.name)),
+                    None => to.unknown = true,
+                },
+                Step::Attribute(_) => to.unknown = true,
                 Step::RolesHere => self.grants_into(key, &mut to, |grants| {
                     grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
                 }),
@@ -214,11 +254,12 @@ impl<'v> Walk<'v> {
     }
 
     /// An attribute that only the caller tells.
-    fn property(&mut self, name: &str, target: Option<KindNo>, vals: &mut Vals<'v>) {
+    fn property(&mut self, name: &str, target: Option<KindNo>) -> Vals<'v> {
         self.private = true;
+        let mut vals = Vals::default();
         let query = self.case.query;
         match query.properties.as_deref().and_then(|properties| properties.get(name)) {
-            Some(value) => self.plain(value, target, vals),
+            Some(value) => self.plain(value, target, &mut vals),
             None if query.complete => {}
             None => {
                 vals.unknown = true;
@@ -228,6 +269,7 @@ impl<'v> Walk<'v> {
                 }
             }
         }
+        vals
     }
 
     /// A value from the question; a text that stands for an object is looked up.
@@ -270,6 +312,69 @@ impl<'v> Walk<'v> {
             None => to.unknown = true,
             Some(member) => to.list.extend(member.and_then(|at| at.grants.as_deref()).map(granted).unwrap_or_default()),
         }
+    }
+
+    /// Whether the subject has a right in the project of the resource.
+    pub(super) fn right(&mut self, right: &str) -> Truth {
+        if self.held.is_none() {
+            let held = self.rights();
+            self.held = Some(held);
+        }
+        match &self.held {
+            Some(held) if held.names.contains(&right) => Truth::Yes,
+            Some(held) if !held.unknown => Truth::No,
+            _ => Truth::Unknown,
+        }
+    }
+
+    fn rights(&mut self) -> Held<'v> {
+        let mut held = Held::default();
+        for source in self.case.rights {
+            let RightsFrom { over, take } = source;
+            let Some((over, when)) = over else {
+                let vals = self.values(take);
+                held.add(vals);
+                continue;
+            };
+            let objects = self.values(over);
+            held.unknown |= objects.unknown;
+            for object in objects.list {
+                let Val::Key(key) = object else { continue };
+                let outer = self.it.replace(key);
+                match when.holds(self) {
+                    Truth::Yes => {
+                        let vals = self.values(take);
+                        held.add(vals);
+                    }
+                    Truth::Unknown => held.unknown = true,
+                    Truth::No => {}
+                }
+                self.it = outer;
+            }
+        }
+        held
+    }
+
+    /// Whether the subject has a role in the project of the resource, where roles are records.
+    pub(super) fn has_role(&mut self, wanted: &RoleName) -> Truth {
+        let mut roles = Vals::default();
+        self.grants_into(self.case.subject, &mut roles, |grants| {
+            grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
+        });
+        let mut truth = if roles.unknown { Truth::Unknown } else { Truth::No };
+        for role in roles.list {
+            let Val::Key(key) = role else { continue };
+            let is = match wanted {
+                RoleName::Id(id) => self.view.id(key).map(|held| held == id),
+                RoleName::Name(name) => self.row(key).map(|row| *row.name == *name.as_str()),
+            };
+            match is {
+                Some(true) => return Truth::Yes,
+                Some(false) => {}
+                None => truth = Truth::Unknown,
+            }
+        }
+        truth
     }
 
     /// A person's role in the project of the resource: `None` when not known, `Some(None)` when there is none.

@@ -1,5 +1,7 @@
 //! What was decided, and by which rule.
 
+use super::id::Key;
+
 /// The answer to a query. Small and `Copy`: texts are looked up in the policy when they are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -11,10 +13,18 @@ pub struct Decision {
 /// A rule and, in it, the alternative that held or the restriction that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RuleRef {
-    /// Number of the rule within the policy.
-    pub rule: u32,
+    pub rule: RuleId,
     /// The alternative as it stands in the policy, from 1; 0: none.
     pub alternative: u16,
+}
+
+/// A rule, by what declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleId {
+    /// The rule with this number in the policy.
+    Policy(u32),
+    /// The record of the mirror that declares an action.
+    Declared(Key),
 }
 
 /// Why. A closed list: metrics, logs and clients group by it.

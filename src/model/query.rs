@@ -73,6 +73,27 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// The same question about another action.
+    #[must_use]
+    pub fn about<'b>(&'b self, action: &'b str, field: &'b str) -> Query<'b> {
+        fn lend<'b>(value: &'b Option<Cow<'_, Value>>) -> Option<Cow<'b, Value>> {
+            value.as_deref().map(Cow::Borrowed)
+        }
+        Query {
+            subject: self.subject,
+            action,
+            field,
+            value: None,
+            kind: self.kind,
+            id: self.id.clone(),
+            project: self.project.clone(),
+            properties: lend(&self.properties),
+            complete: self.complete,
+            context: lend(&self.context),
+            consistency: self.consistency,
+        }
+    }
+
     /// The value as text, where it is one: the id or name of the status, person, ... that the action names.
     pub fn value_text(&self) -> Option<&Str> {
         match self.value.as_deref() {

@@ -56,6 +56,20 @@ pub fn query(request: &v1::CheckRequest) -> Result<Query<'_>, Refusal> {
     read(request, None)
 }
 
+/// The question of a request for a list: its action is left open.
+///
+/// # Errors
+/// Where a field is missing, malformed or over a limit.
+pub fn list(request: &v1::ListActionsRequest) -> Result<Query<'_>, Refusal> {
+    let v1::ListActionsRequest { subject, resource, context, include_denied: _ } = request;
+    let subject = read_subject(subject.as_ref().ok_or_else(|| missing("subject"))?)?;
+    let Resource { kind, id, project, properties, complete } =
+        read_resource(resource.as_ref().ok_or_else(|| missing("resource"))?)?;
+    let context = context.as_ref().map(|fields| read_struct("context", fields)).transpose()?.map(Cow::Owned);
+    let query = Query::new(subject, "", kind, "");
+    Ok(Query { id, project, properties, complete, context, ..query })
+}
+
 // === impl Defaults ===
 
 impl<'a> Defaults<'a> {

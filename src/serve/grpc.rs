@@ -88,9 +88,16 @@ impl Authorization for Service {
 
     async fn list_actions(
         &self,
-        _: Request<v1::ListActionsRequest>,
+        request: Request<v1::ListActionsRequest>,
     ) -> Result<Response<v1::ListActionsResponse>, Status> {
-        Err(Refusal::NotYet("ListActions").into())
+        let request = request.into_inner();
+        let query = convert::list(&request)?;
+        let actions = self.core.authorizer.list_actions(&query).await;
+        let actions = actions.ok_or_else(|| Refusal::Field {
+            field: "resource.type",
+            problem: "is no kind of object that the policy has".to_owned(),
+        })?;
+        Ok(Response::new(reply::actions(actions, request.include_denied)))
     }
 
     type ListResourcesStream = tokio_stream::Empty<Result<v1::ListResourcesResponse, Status>>;

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Refusal;
-use crate::authorizer::{self, Answer, Explanation, Freshness};
-use crate::engine::{Step, StepOutcome};
+use crate::authorizer::{self, Actions, Answer, Explanation, Freshness};
+use crate::engine::{Listed, Step, StepOutcome};
 use crate::model::decision::{Decision, Reason};
 use crate::proto::v1;
 
@@ -44,6 +44,23 @@ pub(super) fn refused(refusal: &Refusal, correlation_id: String, call_id: String
         call_id,
         ..v1::CheckResponse::default()
     }
+}
+
+/// Which actions there are: those that are allowed, or all.
+pub(super) fn actions(actions: Actions, include_denied: bool) -> v1::ListActionsResponse {
+    let entry = |(listed, answer): (Listed, Answer)| {
+        let Listed { action, field, label } = listed;
+        let v1::CheckResponse { decision, reason, .. } = batch_item(&answer, String::new(), true);
+        v1::list_actions_response::Entry {
+            action: Some(v1::Action { name: action.into(), field: field.into(), value: None }),
+            decision,
+            reason,
+            label,
+        }
+    };
+    let Actions { answers, freshness: fresh } = actions;
+    let wanted = answers.into_iter().filter(|(_, answer)| include_denied || answer.decision.allowed());
+    v1::ListActionsResponse { actions: wanted.map(entry).collect(), freshness: Some(freshness(&fresh)) }
 }
 
 /// The answer and why.

@@ -10,7 +10,6 @@ mod entry;
 pub mod held;
 mod refs;
 pub mod studio;
-pub mod value;
 mod watch;
 
 #[cfg(test)]

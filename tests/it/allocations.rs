@@ -57,7 +57,7 @@ fn a_decision_allocates_nothing() {
         let mut known = false;
         let allocated = allocation_counter::measure(|| {
             if let Resolved::Case(case) = resolve(&policy, view, &query) {
-                known = decide(&policy, view, &case).missing.is_empty();
+                known = decide(view, &case).missing.is_empty();
             }
         });
         // Who shares a project with whom is found by walking through whole teams.

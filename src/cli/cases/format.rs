@@ -1,8 +1,8 @@
 //! Reads a case file into single questions with the answer that each expects.
 
+use crate::engine::value;
 use crate::model::decision::Reason;
 use crate::model::value::Value;
-use crate::tracker::file::value;
 use crate::yaml::{Data, Fields, Node, Place, Problems, suggestion};
 
 /// A case file.

@@ -12,7 +12,7 @@ use crate::engine::policy::{
     ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
 };
 use crate::engine::said::{RuleSaid, Said, Template};
-use crate::model::decision::{Reason, RuleRef};
+use crate::model::decision::Reason;
 use crate::model::id::Str;
 use crate::model::schema::KindNo;
 use crate::yaml::{Place, Problems, suggestion};
@@ -21,10 +21,10 @@ use crate::yaml::{Place, Problems, suggestion};
 const MAX_ATOMS: usize = 64;
 const MAX_CONJUNCTIONS: usize = 1024;
 
-pub(super) struct Rules<'a> {
-    names: &'a Names<'a>,
+pub(in crate::engine) struct Rules<'a> {
+    pub(super) names: &'a Names<'a>,
     /// Whether the rules that are being added are the overlay's.
-    overlay: bool,
+    pub(super) overlay: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) actions: Vec<FxHashMap<Str, ActionRules>>,
 }
@@ -37,7 +37,7 @@ struct Unfolded<'t> {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(names: &'a Names<'a>) -> Self {
+    pub(in crate::engine) fn new(names: &'a Names<'a>) -> Self {
         let actions = names.schema.kinds.iter().map(|_| FxHashMap::default()).collect();
         Self { names, overlay: false, rules: Vec::new(), actions }
     }
@@ -84,7 +84,7 @@ impl<'a> Rules<'a> {
         }
         fields.sort_by_key(|(pattern, _)| (pattern.open, usize::MAX - pattern.start.len()));
         if let Some(rules) = self.actions.get_mut(usize::from(kind)) {
-            rules.insert(Str::from(action), ActionRules { whole, fields });
+            rules.insert(Str::from(action), ActionRules { whole, label: Str::default(), fields });
         }
     }
 
@@ -150,11 +150,12 @@ impl<'a> Rules<'a> {
             alternatives,
             reads_field,
             said: RuleSaid::default(),
+            invalid: None,
         });
         Some(number)
     }
 
-    fn conjunctions(
+    pub(super) fn conjunctions(
         &self,
         sources: &'a [Named<String>],
         scope: &Scope<'_>,
@@ -234,7 +235,7 @@ impl<'a> Rules<'a> {
     }
 
     /// The number of an atom within its rule; compiled when it is first named.
-    fn atom(
+    pub(super) fn atom(
         &self,
         word: &str,
         place: Place,
@@ -250,7 +251,13 @@ impl<'a> Rules<'a> {
         Some(atoms.len() - 1)
     }
 
-    fn compile_atom(&self, word: &str, place: Place, scope: &Scope<'_>, problems: &mut Problems) -> Option<Atom> {
+    pub(super) fn compile_atom(
+        &self,
+        word: &str,
+        place: Place,
+        scope: &Scope<'_>,
+        problems: &mut Problems,
+    ) -> Option<Atom> {
         let name = Str::from(word);
         let title = |role: &str| {
             self.names
@@ -289,6 +296,22 @@ impl<'a> Rules<'a> {
                 grant: template(&format!("site-wide role {title}"), problems),
             });
         }
+        if let Some(right) = word.strip_prefix("right:") {
+            return complain(self.right(right, scope), place, problems);
+        }
+        if let Some(wanted) = word.strip_prefix("filter:") {
+            let filter = self.names.filters.iter().find(|filter| filter.name.what == wanted)?;
+            let conditions = self.filters(&filter.filter.what, scope);
+            let conditions =
+                complain(conditions.map_err(|problem| format!("filter `{wanted}`: {problem}")), place, problems)?;
+            return Some(Atom {
+                name: Str::from(word),
+                test: Test::Condition(Condition::All(conditions)),
+                says: Str::from(format!("the filter {} matches", filter.name.what)),
+                no: None,
+                grant: None,
+            });
+        }
         let (at, source) = self.names.atoms.iter().enumerate().find(|(_, atom)| atom.name.what == word)?;
         let mut found = Problems::new("");
         let atom = self.condition_atom(source, scope, &mut found);
@@ -320,17 +343,13 @@ impl<'a> Rules<'a> {
 
 /// Makes the fixed sentences of every rule.
 pub(super) fn say(policy: &mut Policy) {
-    let all: Vec<RuleSaid> =
-        (0_u32..).zip(&policy.rules).map(|(number, rule)| rule_said(policy, number, rule)).collect();
-    for (rule, said) in policy.rules.iter_mut().zip(all) {
-        rule.said = said;
+    for rule in &mut policy.rules {
+        rule.said = rule_said(&policy.tracker, rule);
     }
 }
 
-fn rule_said(policy: &Policy, number: u32, rule: &Rule) -> RuleSaid {
-    let named = |alternative, text: String| {
-        Arc::new(Said { rule: policy.rule_name(RuleRef { rule: number, alternative }), text })
-    };
+pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
+    let named = |alternative, text: String| Arc::new(Said { rule: rule.full_name(tracker, alternative), text });
     let of = |code| named(0, Said::of(code).text.clone());
     let grants: Vec<_> = (1_u16..)
         .zip(&rule.alternatives)
@@ -350,7 +369,7 @@ fn rule_said(policy: &Policy, number: u32, rule: &Rule) -> RuleSaid {
             .map(|(at, restriction)| {
                 let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
                 let said = Said {
-                    rule: format!("{}!{at}", policy.rule_name(RuleRef { rule: number, alternative: 0 })),
+                    rule: format!("{}!{at}", rule.full_name(tracker, 0)),
                     text: format!("this needs besides: {}", ways.join(", or ")),
                 };
                 Arc::new(said)
@@ -360,6 +379,10 @@ fn rule_said(policy: &Policy, number: u32, rule: &Rule) -> RuleSaid {
         not_member: named(0, format!("not in the project's team; {needs}")),
         indeterminate: of(Reason::Indeterminate),
         quarantined: of(Reason::Quarantined),
+        invalid: match &rule.invalid {
+            Some(problem) => named(0, format!("the action is malformed and never allowed: {problem}")),
+            None => of(Reason::InvalidPolicy),
+        },
     }
 }
 
@@ -393,6 +416,7 @@ fn reads_field(condition: &Condition) -> bool {
         Condition::Leaf { left, right, .. } => reads(left) || right.as_ref().is_some_and(reads),
         Condition::All(list) | Condition::Any(list) => list.iter().any(reads_field),
         Condition::Not(inner) => reads_field(inner),
+        Condition::Right(_) | Condition::StandIn { .. } | Condition::HasRole(_) | Condition::Matches(_) => false,
         Condition::Some { over, holds } => reads(over) || reads_field(holds),
     }
 }

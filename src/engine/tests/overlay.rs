@@ -137,8 +137,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "studio.yaml:3:29: `task.asignees`: kind `task` has no field `asignees`; did you mean `assignees`?",
     ),
     (
-        "extends: kitsu\natoms:\n  lead: {says: leads, when: subject in resource.name.x}\nrules: {task.read: [lead]}",
-        "studio.yaml:3:29: `resource.name.x`: kind `task` has no field `name`; known here: assignees, entity_id, mentions, task_status_id, task_type_id",
+        "extends: kitsu\natoms:\n  lead: {says: leads, when: subject in resource.nom.x}\nrules: {task.read: [lead]}",
+        "studio.yaml:3:29: `resource.nom.x`: kind `task` has no field `nom`; known here: assignees, entity_id, mentions, task_status_id, task_type_id",
     ),
     (
         "extends: kitsu\natoms:\n  lead: {says: leads, when: it is subject}\nrules: {task.read: [lead]}",
@@ -150,7 +150,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "extends: kitsu\nkinds: {wheel: {}}",
-        "studio.yaml:2:1: unknown key `kinds`; known here: atoms, extends, paths, rules, terms",
+        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, extends, filters, paths, rights, rules, terms",
     ),
     ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:1: unknown key `roles`; did you mean `rules`?"),
     (
@@ -303,7 +303,7 @@ fn there_are_only_the_packs_there_are() {
     let extended = |text: &str| Policy::extended_pack("p.yaml", text).map_err(|problems| problems.to_string());
     assert_eq!(extended("extends: kitsu\nrules: {task.read: [nobody]}"), Ok("kitsu"));
     for (text, told) in [
-        ("rules: {}\nextends: ftrack", "p.yaml:2:10: there is no built-in pack `ftrack`; known here: kitsu"),
+        ("rules: {}\nextends: ftrack", "p.yaml:2:10: there is no built-in pack `ftrack`; known here: kitsu, limecraft"),
         ("extends: [kitsu]", "p.yaml:1:10: a text is needed here, not a list"),
         ("rules: {}", "p.yaml:1:1: `extends:` is missing"),
         ("- kitsu", "p.yaml:1:1: `name: value` lines are needed here, not a list"),

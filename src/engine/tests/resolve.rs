@@ -207,7 +207,7 @@ fn what_is_read_on_first_use_is_asked_for() {
         let view = studio.directory.view();
         let mut missing = match crate::engine::resolve_told(&studio.policy, view, query) {
             Resolved::Missing(object) => vec![object],
-            Resolved::Case(case) => crate::engine::decide(&studio.policy, view, &case).missing.into_vec(),
+            Resolved::Case(case) => crate::engine::decide(view, &case).missing.into_vec(),
             Resolved::Decided { decision, .. } => panic!("{decision:?}"),
         };
         missing.dedup();
@@ -236,7 +236,7 @@ fn what_is_read_on_first_use_is_asked_for() {
 fn key(studio: &Studio, query: &Query<'_>) -> Option<CaseKey> {
     let view = studio.directory.view();
     match crate::engine::resolve_told(&studio.policy, view, query) {
-        Resolved::Case(case) => case.key(&studio.policy, view),
+        Resolved::Case(case) => case.key(view),
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::refs::{Seen, Wanted};
 use super::studio::{Vocabulary, empty};
-use super::value;
+use crate::engine::value;
 use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
 use crate::model::schema::{FieldNo, KindDef, KindNo, SubjectDef};

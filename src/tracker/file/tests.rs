@@ -203,7 +203,7 @@ fn words_for_true_and_false_are_not_guessed() {
     ] {
         let node = crate::yaml::parse("v.yaml", text).unwrap();
         let mut problems = crate::yaml::Problems::new("v.yaml");
-        assert_eq!(value::read(&node, &mut problems), value, "{text}");
+        assert_eq!(crate::engine::value::read(&node, &mut problems), value, "{text}");
         assert_eq!(problems.is_empty(), value.is_some(), "{text}");
     }
 }
@@ -213,7 +213,7 @@ fn the_pack_is_kitsu_unless_it_is_named() {
     assert_eq!(studio::pack("s.yaml", "person: []").unwrap(), "kitsu");
     assert_eq!(studio::pack("s.yaml", "pack: kitsu").unwrap(), "kitsu");
     let problems = studio::pack("s.yaml", "pack: flow").unwrap_err().to_string();
-    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu");
+    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu, limecraft");
     assert!(studio::pack("s.yaml", "- 1").is_err());
 }
 

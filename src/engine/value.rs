@@ -1,4 +1,4 @@
-//! Values as a studio file or a case file writes them.
+//! Values as policies, studio files and case files write them.
 
 use crate::model::id::Str;
 use crate::model::value::Value;
