@@ -32,8 +32,15 @@ pub(super) fn load(pack: &str, path: Option<PathBuf>) -> Result<(Policy, Option<
     let name = path.display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|error| StartError::Unreadable { path: name.clone(), error })?;
     let policy = Policy::load(pack, Some((&name, &text))).map_err(StartError::Policy)?;
+    warn_of(&policy);
     let file = PolicyFile { pack: pack.to_owned(), path, tried: text, unsettled: None, unreadable: false };
     Ok((policy, Some(file)))
+}
+
+fn warn_of(policy: &Policy) {
+    if !policy.warnings.is_empty() {
+        tracing::warn!("{}", policy.warnings);
+    }
 }
 
 // === impl PolicyFile ===
@@ -49,6 +56,7 @@ impl PolicyFile {
             let file = self.path.display().to_string();
             match Policy::load(&self.pack, Some((&file, &text))) {
                 Ok(policy) => {
+                    warn_of(&policy);
                     tracing::info!(file, digest = policy.digest, "the policy changed and is in force");
                     authorizer.set_policy(policy);
                 }

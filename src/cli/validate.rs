@@ -47,7 +47,7 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
     let config = config::load(file, environment).map_err(|error| error.lines().to_vec())?;
     let mut complaints = Vec::new();
     for warning in &config.warnings {
-        output::complain(&format_args!("warning: {warning}"));
+        warn(warning);
     }
     if let Some(Err(error)) = config.serve.tls.as_ref().map(crate::serve::tls::Config::read) {
         complaints.push(error.to_string());
@@ -67,7 +67,15 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
 
 fn policy(name: &str, text: &str) -> Result<Policy, Vec<String>> {
     let pack = Policy::extended_pack(name, text).map_err(told)?;
-    Policy::load(pack, Some((name, text))).map_err(told)
+    let policy = Policy::load(pack, Some((name, text))).map_err(told)?;
+    if !policy.warnings.is_empty() {
+        policy.warnings.to_string().lines().for_each(warn);
+    }
+    Ok(policy)
+}
+
+fn warn(what: &str) {
+    output::complain(&format_args!("warning: {what}"));
 }
 
 /// A studio file, read in the words of the policy or, without one, of its own pack.
@@ -78,7 +86,9 @@ fn studio(file: &Path, policy: Option<Policy>) -> Result<(), Vec<String>> {
         Some(policy) => policy,
         None => Policy::load(&studio::pack(&name, &text).map_err(told)?, None).map_err(told)?,
     };
-    studio::read(&name, &text, &Vocabulary::of(&policy)).map(drop).map_err(told)
+    let studio = studio::read(&name, &text, &Vocabulary::of(&policy)).map_err(told)?;
+    policy.notes_on(studio.changes).iter().for_each(|note| warn(&format!("{name}: {note}")));
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<String, Vec<String>> {

@@ -2,13 +2,15 @@
 //!
 //! Invariant: what `follow` returns besides covers every decision that the records' rules may decide otherwise.
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compile::buttons::{self, Declaration};
 use super::compile::rules::Rules;
 use super::policy::{Policy, Rule};
-use crate::directory::{Cell, Row, View};
-use crate::model::change::{Dep, Touched};
+use crate::directory::{Cell, Directory, Row, View};
+use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, Str};
 use crate::model::schema::{KindDef, KindNo};
 use crate::model::value::Value;
@@ -125,6 +127,13 @@ impl Policy {
         self.compile(view, changed, records)
     }
 
+    /// What is wrong or odd about the actions that these records declare: for whoever writes them.
+    pub fn notes_on(mut self, changes: Vec<Change>) -> Vec<String> {
+        let mut directory = Directory::new(Arc::clone(&self.schema));
+        directory.apply(changes);
+        self.follow_all(directory.view()).notes
+    }
+
     fn compile(&mut self, view: View<'_>, changed: FxHashSet<Key>, records: KindNo) -> Followed {
         let mut followed = Followed::default();
         let mut projects = FxHashSet::default();
@@ -136,16 +145,10 @@ impl Policy {
         let names = self.sources.names(&self.schema, &self.roles, &recorded);
         let rules = Rules::new(&names);
         for key in changed {
-            let new = view.row(key).and_then(|row| {
-                let declared = read(&rules, view, row, records, &mut followed.notes)?;
-                Some(declared)
-            });
-            let new = new.map(|mut declared| {
-                buttons::say(&self.tracker, &mut declared.rule);
-                declared
-            });
+            let new = view.row(key).and_then(|row| read(&rules, view, row, records, &mut followed.notes));
             let old = match new {
-                Some(new) => {
+                Some(mut new) => {
+                    buttons::say(&self.tracker, &mut new.rule);
                     projects.insert(new.project);
                     self.declarations.actions.insert(key, new)
                 }
@@ -154,6 +157,7 @@ impl Policy {
             projects.extend(old.map(|old| old.project));
             followed.touched.push(Dep::Node(key));
         }
+        followed.notes.sort_unstable();
         for project in projects {
             self.declarations.index(project, view);
             // A name may mean another record now.

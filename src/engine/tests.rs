@@ -1,5 +1,6 @@
 //! What the engine decides, what it says about it, and what it refuses to compile.
 
+mod buttons;
 mod explain;
 pub(in crate::engine) mod limecraft;
 mod logic;

@@ -96,8 +96,11 @@ def examine(address):
     never = question("bo", consistency={"atLeastRevision": "1000000000"})
     code, _ = status_of(lambda: stranger.call("Check", never, timeout=0.3))
     expect("a deadline", code, "DEADLINE_EXCEEDED")
-    code, _ = status_of(lambda: stranger.call("ListActions", {}))
+    code, _ = status_of(lambda: list(stranger.stream("ListSubjects", [{}])))
     expect("a later call", code, "UNIMPLEMENTED")
+    asked = {"subject": {"id": "bo"}, "resource": {"type": "task", "id": "sh010-animation"}, "includeDenied": True}
+    listed = {entry["action"]["name"]: entry["decision"] for entry in stranger.call("ListActions", asked)["actions"]}
+    expect("ListActions", (listed["comment"], listed["delete"]), ("DECISION_ALLOW", "DECISION_DENY"))
 
     batch = stranger.call("BatchCheck", {"items": [question("bo"), {}, question("lin")]})
     decisions = [result["decision"] for result in batch["results"]]

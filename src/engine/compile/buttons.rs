@@ -83,8 +83,10 @@ impl<'a> Names<'a> {
     fn without_rights(&self, kind: KindNo) -> WithoutRights {
         let name = self.schema.kind_name(kind);
         let mut all = self.buttons.iter().flat_map(|buttons| &buttons.without_rights);
-        // Where nothing is said, nobody.
-        all.find(|(kind, _)| kind.what == name).map_or(WithoutRights::Deny, |(_, what)| what.clone())
+        // Where records declare actions and nothing is said, nobody; a studio's own are for those who are let in at all.
+        let records = self.buttons.iter().any(|buttons| buttons.records.is_some());
+        let otherwise = if records { WithoutRights::Deny } else { WithoutRights::Show };
+        all.find(|(kind, _)| kind.what == name).map_or(otherwise, |(_, what)| what.clone())
     }
 }
 

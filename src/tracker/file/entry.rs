@@ -139,12 +139,37 @@ impl Reader<'_> {
                 .collect();
         };
         let mut members = Vec::new();
-        for (key, role) in entries {
+        for (key, node) in entries {
             self.seen.want(Wanted { kind: person, id: Str::from(&*key.text), place: key.place });
-            let role = if role.is_null() { None } else { self.project_role(role) };
-            members.push(Member::new(Id::from(&*key.text), role));
+            let person = Id::from(&*key.text);
+            members.push(match self.subject().member_role {
+                Some(kind) => self.granted(Member::new(person, None), kind, node),
+                None => {
+                    let role = if node.is_null() { None } else { self.project_role(node) };
+                    Member::new(person, role)
+                }
+            });
         }
         members
+    }
+
+    /// `[editor]`, or `{roles: [editor], rights: [SHARE]}`.
+    fn granted(&mut self, mut member: Member, kind: KindNo, node: &Node) -> Member {
+        let Data::Map(_) = &node.data else {
+            let roles = if node.is_null() { &[] } else { node.list() };
+            member.roles = self.references(kind, roles);
+            return member;
+        };
+        let Some(mut map) = node.map(self.problems) else { return member };
+        member.roles = self.references(kind, map.take("roles").map_or(&[], Node::list));
+        let rights = map.take("rights").map_or(&[][..], Node::list);
+        member.rights = rights.iter().filter_map(|right| right.text(self.problems).map(Str::from)).collect();
+        map.finish(self.problems);
+        member
+    }
+
+    fn references(&mut self, kind: KindNo, nodes: &[Node]) -> Vec<Id> {
+        nodes.iter().filter_map(|node| self.reference(kind, node).map(|id| Id::from(id.as_str()))).collect()
     }
 
     fn role(&mut self, node: &Node) -> Option<Str> {

@@ -1,0 +1,161 @@
+//! Actions that the tracker's settings declare: what one change does to decisions that are cached, and to no others.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
+use stagedoor::engine::policy::Policy;
+use stagedoor::model::change::{Batch, Change};
+use stagedoor::model::id::{Id, ObjectRef, Str};
+use stagedoor::model::query::{Query, Subject};
+use stagedoor::model::record::{Member, Record};
+use stagedoor::model::value::Value;
+
+const PEOPLE: [&str; 4] = ["ann", "ben", "cat", "dan"];
+const ACTIONS: [&str; 3] = ["share", "request", "edit"];
+
+fn member(person: &str, roles: &[&str], rights: &[&str]) -> Member {
+    Member {
+        roles: roles.iter().map(|role| Id::from(*role)).collect(),
+        rights: rights.iter().map(|right| Str::from(*right)).collect(),
+        ..Member::new(Id::from(person), None)
+    }
+}
+
+fn role(id: &str, production: &str, name: &str, rights: &[&str]) -> Change {
+    let record = Record::new("role", id).named(name).in_project(production);
+    Change::Upsert(record.with("rights", Value::texts(rights.iter().copied())))
+}
+
+fn team(rights: &[&str], productions: &[&str]) -> Change {
+    let record = Record::new("team", "5").with("users", Value::texts(["dan"]));
+    let record = record.with("productions", Value::texts(productions.iter().copied()));
+    Change::Upsert(record.with("rights", Value::texts(rights.iter().copied())))
+}
+
+fn production(id: &str, status: &str) -> Change {
+    Change::Upsert(Record::new("production", id).named(id).with("status", Value::text(status)))
+}
+
+fn action(production: &str, name: &str, rights: &str, roles: Value) -> Change {
+    let record = Record::new("action", &format!("{production}/{name}")).in_project(production);
+    let record = record.with("of", Value::text("production")).with("action", Value::text(name));
+    let record = record.with("order", Value::Number(1.0)).with("required_rights", Value::text(rights));
+    Change::Upsert(record.with("filters", Value::Null).with("required_roles", roles))
+}
+
+/// Two productions: Ann and Ben are editors of both, Cat has her rights alone, Dan by his team.
+struct Platform {
+    authorizer: std::sync::Arc<Authorizer>,
+}
+
+type Answers = BTreeMap<(String, &'static str, &'static str), (bool, bool)>;
+
+impl Platform {
+    fn new() -> Self {
+        let policy = Policy::load("limecraft", None).unwrap();
+        let authorizer = Authorizer::new(policy, Options::default(), Clock::system());
+        let mut changes: Vec<_> =
+            PEOPLE.iter().map(|id| Change::Upsert(Record::new("person", id).with("active", true))).collect();
+        for (at, editor) in [("1", "11"), ("2", "12")] {
+            changes.push(production(at, "Active"));
+            changes.push(role(editor, at, "Editor", &["LIBRARY_SHARE"]));
+            let members = vec![
+                member("ann", &[editor], &[]),
+                member("ben", &[editor], &[]),
+                member("cat", &[], &["LIBRARY_SHARE"]),
+                member("dan", &[], &[]),
+            ];
+            changes.push(Change::Team { project: Id::from(at), members });
+            changes.push(action(at, "share", "LIBRARY_SHARE", Value::Null));
+            changes.push(action(at, "request", "!LIBRARY_SHARE", Value::Null));
+            changes.push(action(at, "edit", "LIBRARY_SHARE|!LIBRARY_SHARE", Value::text("name[Editor]")));
+        }
+        changes.push(team(&[], &["1", "2"]));
+        authorizer.apply(Batch::Delta(changes));
+        authorizer.feed(Feed::Live);
+        authorizer.known_equal(Instant::now());
+        Self { authorizer }
+    }
+
+    /// Each person about each action of each production: allowed, and whether that came from the cache.
+    async fn answers(&self) -> Answers {
+        let mut answers = BTreeMap::new();
+        for person in PEOPLE {
+            for at in ["1", "2"] {
+                for action in ACTIONS {
+                    let answer =
+                        self.authorizer.check(&Query::new(Subject::Person(person), action, "production", at)).await;
+                    answers.insert((person.to_owned(), at, action), (answer.decision.allowed(), answer.cached));
+                }
+            }
+        }
+        answers
+    }
+
+    /// Applies one change to a warm cache: how many decisions were forgotten, and which answers flipped.
+    async fn effect(&self, change: Change) -> (u64, Vec<String>) {
+        self.answers().await;
+        let before = self.answers().await;
+        assert!(before.values().all(|(_, cached)| *cached), "all are cached");
+        let forgotten = self.authorizer.forgotten();
+        self.authorizer.apply(Batch::Delta(vec![change]));
+        let forgotten = self.authorizer.forgotten() - forgotten;
+        let after = self.answers().await;
+        let anew = after.values().filter(|(_, cached)| !cached).count();
+        assert_eq!(u64::try_from(anew).unwrap(), forgotten, "no more is decided anew than was forgotten");
+        let flipped = |(key, (was, _)): (&(String, &str, &str), &(bool, bool))| {
+            let (is, _) = after[key];
+            (*was != is).then(|| format!("{} {} {} {}", key.0, key.1, key.2, if is { "+" } else { "-" }))
+        };
+        (forgotten, before.iter().filter_map(flipped).collect())
+    }
+}
+
+#[tokio::test]
+async fn one_event_takes_effect_at_once_and_touches_only_what_it_must() {
+    let platform = Platform::new();
+    // A member's own rights: this person in this production, and a grant hides what is for those without it.
+    let join = |member| Change::Join { project: Id::from("1"), member };
+    let effect = platform.effect(join(member("dan", &[], &["LIBRARY_SHARE"]))).await;
+    assert_eq!(effect, (3, vec!["dan 1 request -".to_owned(), "dan 1 share +".to_owned()]));
+    let effect = platform.effect(join(member("dan", &[], &[]))).await;
+    assert_eq!(effect, (3, vec!["dan 1 request +".to_owned(), "dan 1 share -".to_owned()]));
+    // A role's rights and name: those who have it, in its production.
+    let effect = platform.effect(role("11", "1", "Editor", &[])).await;
+    let flipped = ["ann 1 request +", "ann 1 share -", "ben 1 request +", "ben 1 share -"];
+    assert_eq!(effect, (6, flipped.map(str::to_owned).to_vec()));
+    let effect = platform.effect(role("11", "1", "Cutter", &[])).await;
+    assert_eq!(effect, (6, vec!["ann 1 edit -".to_owned(), "ben 1 edit -".to_owned()]));
+    // A team: its members, wherever they are.
+    let effect = platform.effect(team(&["LIBRARY_SHARE"], &["1", "2"])).await;
+    let flipped = ["dan 1 request -", "dan 1 share +", "dan 2 request -", "dan 2 share +"];
+    assert_eq!(effect, (6, flipped.map(str::to_owned).to_vec()));
+    let effect = platform.effect(team(&["LIBRARY_SHARE"], &["2"])).await;
+    assert_eq!(effect, (6, vec!["dan 1 request +".to_owned(), "dan 1 share -".to_owned()]));
+    // An archived production: all of it, and nothing of the other.
+    let effect = platform.effect(production("1", "Archived")).await;
+    assert_eq!((effect.0, effect.1.len()), (12, 4), "{effect:?}");
+    assert_eq!(platform.effect(production("1", "Active")).await.0, 12);
+    // One action of the settings: those who were asked about it.
+    let effect = platform.effect(action("2", "share", "LIBRARY_UPLOAD", Value::Null)).await;
+    assert!(effect.0 <= 12 && effect.1.len() == 4, "{effect:?}");
+    // A member leaves.
+    let effect = platform.effect(Change::Leave { project: Id::from("2"), person: Id::from("ann") }).await;
+    assert_eq!(effect, (3, vec!["ann 2 edit -".to_owned()]));
+    // The same again touches nothing.
+    assert_eq!(platform.effect(team(&["LIBRARY_SHARE"], &["2"])).await, (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_new_policy_keeps_the_settings_actions() {
+    let platform = Platform::new();
+    let before = platform.answers().await;
+    let overlay = "extends: limecraft\nrights: {known: [SOMETHING]}\n";
+    platform.authorizer.set_policy(Policy::load("limecraft", Some(("o.yaml", overlay))).unwrap());
+    let allowed = |answers: &Answers| answers.values().map(|(allowed, _)| *allowed).collect::<Vec<_>>();
+    assert_eq!(allowed(&platform.answers().await), allowed(&before));
+    platform.authorizer.apply(Batch::Delta(vec![Change::Remove(ObjectRef::new("action", "1/share"))]));
+    let answer = platform.authorizer.check(&Query::new(Subject::Person("ann"), "share", "production", "1")).await;
+    assert_eq!(answer.decision.code.name(), "ACTION_UNKNOWN");
+}
