@@ -172,9 +172,10 @@ impl Authorizer {
         let Followed { notes, .. } = policy.follow_all(self.mirror.read().directory.view());
         warn_of(&notes);
         let mut mirror = self.mirror.write();
-        mirror.policy = policy;
+        let old = std::mem::replace(&mut mirror.policy, policy);
         self.forget(&Touched::everything());
         drop(mirror);
+        drop(old);
         self.applied.notify_waiters();
     }
 

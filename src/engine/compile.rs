@@ -236,7 +236,7 @@ impl Names<'_> {
             || word.strip_prefix("role:").or_else(|| word.strip_prefix("site_role:")).is_some_and(role)
             || self.atoms.iter().any(|atom| atom.name.what == word)
             || self.terms.iter().any(|term| term.name.what == word)
-            || word.strip_prefix("right:").is_some_and(|right| self.right(right).is_some())
+            || word.strip_prefix("right:").is_some_and(|right| self.right(right).is_some() && self.is_known(right))
             || word
                 .strip_prefix("filter:")
                 .is_some_and(|name| self.filters.iter().any(|filter| filter.name.what == name))

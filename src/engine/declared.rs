@@ -33,6 +33,7 @@ struct Declared {
     label: Str,
     order: f64,
     rule: Rule,
+    notes: Vec<String>,
 }
 
 /// The actions of one project.
@@ -103,18 +104,18 @@ impl Policy {
             return self.follow_all(view);
         }
         let mut changed = FxHashSet::default();
-        let mut rights = false;
         for dep in &touched.deps {
             let Dep::Node(key) = dep else { continue };
             match view.table(*key) {
                 Some(table) if table == records => drop(changed.insert(*key)),
-                Some(table) => rights |= Some(table) == self.right_records(),
-                None => {}
+                Some(table) if Some(table) == self.right_records() => {
+                    // Whether there is such a right bears on the actions that name it.
+                    let Some(right) = view.id(*key).map(ToString::to_string) else { continue };
+                    let names = |action: &&Key| view.row(**action).is_some_and(|row| names(row, &right));
+                    changed.extend(self.declarations.actions.keys().filter(names));
+                }
+                _ => {}
             }
-        }
-        // What is a right has changed: any action may name one.
-        if rights {
-            changed.extend(self.declarations.actions.keys());
         }
         self.compile(view, changed, records)
     }
@@ -145,11 +146,15 @@ impl Policy {
         let names = self.sources.names(&self.schema, &self.roles, &recorded);
         let rules = Rules::new(&names);
         for key in changed {
-            let new = view.row(key).and_then(|row| read(&rules, view, row, records, &mut followed.notes));
+            let new = view.row(key).and_then(|row| read(&rules, view, row, records));
             let old = match new {
                 Some(mut new) => {
                     buttons::say(&self.tracker, &mut new.rule);
                     projects.insert(new.project);
+                    let old = self.declarations.actions.get(&key);
+                    if old.is_none_or(|old| old.notes != new.notes) {
+                        followed.notes.extend_from_slice(&new.notes);
+                    }
                     self.declarations.actions.insert(key, new)
                 }
                 None => self.declarations.actions.remove(&key),
@@ -178,7 +183,7 @@ impl Policy {
 }
 
 /// The action that a record declares; `None` where it says not even which.
-fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo, notes: &mut Vec<String>) -> Option<Declared> {
+fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo) -> Option<Declared> {
     let schema = view.schema();
     let def = schema.kind(records)?;
     let kind = schema.kind_no(cell(def, row, "of")?.text()?)?;
@@ -203,10 +208,23 @@ fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo, notes: &m
     let project = row.project?;
     let at = view.id(project).map(ToString::to_string).unwrap_or_default();
     let what = format!("{} {at}, {}", schema.kind_name(schema.subject.project), rule.name);
+    let mut notes: Vec<_> = odd.into_iter().map(|note| format!("{what}: {note}")).collect();
     notes.extend(rule.invalid.iter().map(|problem| format!("{what} is never allowed: {problem}")));
-    notes.extend(odd.into_iter().map(|note| format!("{what}: {note}")));
     let label = if row.name.is_empty() { name } else { &row.name };
-    Some(Declared { project, kind, name: Str::from(name), label: Str::from(label), order, rule })
+    Some(Declared { project, kind, name: Str::from(name), label: Str::from(label), order, rule, notes })
+}
+
+/// Whether the record's texts have this name in them.
+fn names(row: &Row, right: &str) -> bool {
+    fn within(value: &Value, right: &str) -> bool {
+        match value {
+            Value::Text(text) => text.contains(right),
+            Value::List(list) => list.iter().any(|value| within(value, right)),
+            Value::Map(entries) => entries.iter().any(|(_, value)| within(value, right)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    row.cells.iter().any(|cell| matches!(cell, Cell::Any(value) if within(value, right)))
 }
 
 fn cell<'r>(def: &KindDef, row: &'r Row, field: &str) -> Option<&'r Cell> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use proptest::prelude::*;
 use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::change::{Batch, Change};
@@ -158,4 +159,77 @@ async fn a_new_policy_keeps_the_settings_actions() {
     platform.authorizer.apply(Batch::Delta(vec![Change::Remove(ObjectRef::new("action", "1/share"))]));
     let answer = platform.authorizer.check(&Query::new(Subject::Person("ann"), "share", "production", "1")).await;
     assert_eq!(answer.decision.code.name(), "ACTION_UNKNOWN");
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let person = proptest::sample::select(PEOPLE.to_vec());
+    let at = || proptest::sample::select(vec!["1", "2"]);
+    let right = || proptest::sample::subsequence(vec!["LIBRARY_SHARE", "LIBRARY_UPLOAD", "NEW"], 0..=2);
+    let expression = proptest::sample::select(vec![
+        "LIBRARY_SHARE",
+        "!LIBRARY_SHARE",
+        "LIBRARY_UPLOAD+!LIBRARY_SHARE",
+        "!NEW|LIBRARY_UPLOAD",
+        "!!",
+        "",
+    ]);
+    let roles = proptest::sample::select(vec!["", "name[Editor]", "id[11]", "name[Cutter]|id[12]", "Editor"]);
+    let filters = proptest::sample::select(vec![Value::Null, by_right("NEW", false), by_right("LIBRARY_SHARE", true)]);
+    prop_oneof![
+        3 => (at(), person.clone(), proptest::sample::subsequence(vec!["11", "12"], 0..=2), right())
+            .prop_map(|(at, person, roles, rights)| Change::Join { project: Id::from(at), member: member(person, &roles, &rights) }),
+        1 => (at(), person).prop_map(|(at, person)| Change::Leave { project: Id::from(at), person: Id::from(person) }),
+        2 => (at(), any::<bool>(), right())
+            .prop_map(|(at, cut, rights)| role(if at == "1" { "11" } else { "12" }, at, if cut { "Cutter" } else { "Editor" }, &rights)),
+        1 => at().prop_map(|at| Change::Remove(ObjectRef::new("role", if at == "1" { "11" } else { "12" }))),
+        2 => (right(), proptest::sample::subsequence(vec!["1", "2"], 0..=2)).prop_map(|(rights, at)| team(&rights, &at)),
+        1 => (at(), any::<bool>()).prop_map(|(at, active)| production(at, if active { "Active" } else { "Archived" })),
+        3 => (at(), proptest::sample::select(ACTIONS.to_vec()), expression, roles, filters).prop_map(
+            |(at, name, rights, roles, filters)| {
+                let roles = if roles.is_empty() { Value::Null } else { Value::text(roles) };
+                let Change::Upsert(mut record) = action(at, name, rights, roles) else { panic!("is a record") };
+                record.fields.retain(|(field, _)| field != "filters");
+                Change::Upsert(record.with("filters", filters))
+            }
+        ),
+        1 => (at(), proptest::sample::select(ACTIONS.to_vec()))
+            .prop_map(|(at, name)| Change::Remove(ObjectRef::new("action", &format!("{at}/{name}")))),
+        1 => any::<bool>().prop_map(|there| match there {
+            true => Change::Upsert(Record::new("right", "NEW")),
+            false => Change::Remove(ObjectRef::new("right", "NEW")),
+        }),
+    ]
+}
+
+fn by_right(right: &str, wanted: bool) -> Value {
+    let key = ("key".into(), Value::text(&format!("userRights.{right}")));
+    Value::List(vec![Value::Map(vec![key, ("values".into(), Value::List(vec![Value::Bool(wanted)]))])])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn cached_and_decided_anew_agree_whatever_changes(changes in proptest::collection::vec(change(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let cached = Platform::new();
+        let mut history = Vec::new();
+        for change in changes {
+            runtime.block_on(cached.answers());
+            cached.authorizer.apply(Batch::Delta(vec![change.clone()]));
+            history.push(change);
+            // All of it at once, in a mirror that has kept nothing.
+            let anew = Platform::new();
+            anew.authorizer.apply(Batch::Delta(history.clone()));
+            for person in PEOPLE {
+                for at in ["1", "2"] {
+                    for action in ACTIONS {
+                        let query = Query::new(Subject::Person(person), action, "production", at);
+                        let [kept, fresh] = [&cached, &anew].map(|platform| runtime.block_on(platform.authorizer.check(&query)));
+                        prop_assert_eq!(kept.decision.code, fresh.decision.code, "{} {} {}", person, at, action);
+                        prop_assert_eq!(&kept.said.text, &fresh.said.text);
+                    }
+                }
+            }
+        }
+    }
 }

@@ -57,6 +57,11 @@ impl<'a> Names<'a> {
 
     /// The complaint about a right that means nothing.
     pub(super) fn no_right(&self, right: &str) -> String {
+        if self.grants_rights() {
+            let known = self.rights.iter().flat_map(|rights| rights.known.iter().map(|known| known.what.as_str()));
+            let hint = suggestion(right, known);
+            return format!("nobody knows the right `{right}`{hint}: new ones stand in `rights: {{known: [...]}}`");
+        }
         let known = self.roles.iter().map(|(role, _)| role.as_str());
         let hint = suggestion(right, known.chain(self.atoms.iter().map(|atom| atom.name.what.as_str())));
         format!("there is no right `{right}`{hint}: the rights of this pack are its roles and atoms")
@@ -67,7 +72,7 @@ impl<'a> Names<'a> {
     }
 
     /// Whether anything tells that there is such a right.
-    fn is_known(&self, right: &str) -> bool {
+    pub(super) fn is_known(&self, right: &str) -> bool {
         !self.grants_rights()
             || self.rights.iter().any(|rights| {
                 rights.known.iter().any(|known| known.what == right)

@@ -94,4 +94,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_odd_is_a_warning() {
     let policy = kitsu("actions: {task: [{id: a, requiredRights: '(manager|supervisor)+assigned'}]}");
     let warnings = policy.warnings.to_string();
     assert!(warnings.contains("studio.yaml:2:42") && warnings.contains("parentheses are not read"), "{warnings}");
+    let overlay = "extends: limecraft\nrules: {production.x: ['team + !right:LIBRARY_SHRE']}\n";
+    let problems = Policy::load("limecraft", Some(("studio.yaml", overlay))).expect_err("is misspelt").to_string();
+    assert!(problems.contains("nobody knows the right `LIBRARY_SHRE`; did you mean `LIBRARY_SHARE`?"), "{problems}");
 }
