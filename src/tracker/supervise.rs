@@ -17,6 +17,7 @@ mod queue;
 mod reader;
 mod small;
 mod stats;
+mod told;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use self::audit::Audit;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
+use self::told::Kept;
 pub use self::stats::{Counter, Stats};
 use super::backoff::Backoff;
 use super::progress::Progress;
@@ -98,6 +100,8 @@ pub struct Supervisor<S> {
     catching_up: u32,
     recovering: FxHashSet<ObjectRef>,
     queue: Queue,
+    /// What was told exactly and waits for a load to end.
+    kept: Kept,
     audit: Audit,
     in_flight: usize,
     flushing: bool,
@@ -185,6 +189,7 @@ impl<S: Source> Supervisor<S> {
             catching_up: 0,
             recovering: FxHashSet::default(),
             queue: Queue::new(options.queue),
+            kept: Kept::default(),
             audit: Audit::default(),
             in_flight: 0,
             flushing: false,
@@ -250,6 +255,7 @@ impl<S: Source> Supervisor<S> {
 
     /// Says how the feed is, where that has changed.
     fn settle(&mut self) {
+        self.apply_kept();
         let whole = self.loaded && !self.resyncing();
         let state = match () {
             () if !self.loaded => Feed::Loading,
@@ -284,7 +290,7 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() {
+        if !self.is_load_owed() && self.kept.is_empty() {
             self.authorizer.heard(position);
         }
     }
