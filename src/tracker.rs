@@ -9,10 +9,13 @@
 
 pub mod backoff;
 pub mod file;
+pub mod ingest;
 pub mod kitsu;
+pub mod limecraft;
 pub mod progress;
 pub mod receipt;
 pub mod supervise;
+pub mod watch;
 
 use std::fmt;
 use std::future::Future;

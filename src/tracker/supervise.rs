@@ -39,6 +39,7 @@ use self::told::Kept;
 pub use self::stats::{Counter, Stats};
 use super::backoff::Backoff;
 use super::progress::Progress;
+use super::receipt::Receipt;
 use super::{CatchUp, Scope, Signal, Source, SourceError};
 use crate::authorizer::{Authorizer, Feed};
 use crate::model::change::{Batch, Change, Snapshot};
@@ -253,9 +254,14 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    /// Says how the feed is, where that has changed.
+    /// Applies what was told and says how the feed is, where that has changed.
     fn settle(&mut self) {
-        self.apply_kept();
+        let receipts = self.apply_kept();
+        self.tell_state();
+        receipts.iter().for_each(Receipt::acknowledge);
+    }
+
+    fn tell_state(&mut self) {
         let whole = self.loaded && !self.resyncing();
         let state = match () {
             () if !self.loaded => Feed::Loading,
@@ -278,7 +284,8 @@ impl<S: Source> Supervisor<S> {
             Feed::Live => {
                 self.said.clear();
                 tracing::info!(tracker = self.source.name(), "live: changes are heard as they happen");
-                self.equal(None);
+                let cursor = self.take_cursor();
+                self.equal(cursor.as_deref());
             }
             Feed::Degraded => tracing::warn!(
                 tracker = self.source.name(),

@@ -20,6 +20,7 @@ mod floors;
 mod grpc;
 mod health;
 mod kitsu_events;
+mod limecraft_push;
 mod limits;
 mod model;
 mod policy;

@@ -46,24 +46,28 @@ impl<S: Source> Supervisor<S> {
         if cursor.is_some() {
             self.kept.cursor = cursor;
         }
-        self.apply_kept();
     }
 
-    /// Applies what was told, unless a load is under way or owed.
-    pub(super) fn apply_kept(&mut self) {
+    /// Applies what was told, unless a load is under way or owed; returns the receipts to acknowledge.
+    pub(super) fn apply_kept(&mut self) -> Vec<Receipt> {
         if self.kept.is_empty() || !self.loaded || self.loading.is_some() || self.is_load_owed() {
-            return;
+            return Vec::new();
         }
-        let Kept { changes, cursor, receipts, any: _ } = std::mem::take(&mut self.kept);
+        self.kept.any = false;
+        let changes = std::mem::take(&mut self.kept.changes);
         if !changes.is_empty() {
             let changed = self.apply(Batch::Delta(changes));
             self.stats.changed.add(changed);
         }
         if self.state == Feed::Live {
+            let cursor = self.take_cursor();
             self.equal(cursor.as_deref());
         }
-        for receipt in receipts {
-            receipt.acknowledge();
-        }
+        std::mem::take(&mut self.kept.receipts)
+    }
+
+    /// How far the source has told, where that was not said yet.
+    pub(super) fn take_cursor(&mut self) -> Option<Str> {
+        self.kept.cursor.take()
     }
 }
