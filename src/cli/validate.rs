@@ -7,6 +7,7 @@ use super::output;
 use crate::config::{self, Environment, Limecraft, Tracker};
 use crate::engine::policy::Policy;
 use crate::tracker::file::studio::{self, Vocabulary};
+use crate::tracker::limecraft::document;
 use crate::yaml::{self, Data, Problems};
 
 pub(super) fn run(files: &[PathBuf], environment: &Environment) -> ExitCode {
