@@ -105,17 +105,17 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     let source = Source::new(tracker, reconcile, &policy)?;
     let tls = serve.tls.as_ref().map(crate::serve::tls::Config::read).transpose()?;
 
+    let drain = Drain::new(DRAIN);
     let check = Builder::new_multi_thread().thread_name("stagedoor-check").enable_all().build()?;
     let background = Builder::new_current_thread().enable_all().build()?;
     let guard = check.enter();
     let listeners = serve.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
     let addresses = listeners.iter().map(Listener::address).collect::<Result<_, _>>()?;
-    let push = push.map(|config| PushDoor::bind(config, &source)).transpose()?.flatten();
+    let push = push.map(|config| PushDoor::bind(config, &source, &drain)).transpose()?.flatten();
     let push_address = push.as_ref().map(PushDoor::address).transpose()?;
     drop(guard);
 
     let authorizer = Authorizer::new(policy, options, Clock::system());
-    let drain = Drain::new(DRAIN);
     let (reporter, health) = health::health();
     let services = Services::new(Arc::clone(&authorizer), health, drain.clone());
     let policy = policy_file;

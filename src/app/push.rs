@@ -1,5 +1,6 @@
 //! The address at which a tracker's state is pushed.
 
+use futures_util::FutureExt as _;
 use tonic::service::Routes;
 
 use super::source::Source;
@@ -31,10 +32,10 @@ pub(super) fn config(tracker: &Tracker) -> Option<config::Push> {
 
 impl PushDoor {
     /// Binds the address; nothing is accepted yet. `None` where the tracker takes no pushes.
-    pub(super) fn bind(config: config::Push, source: &Source) -> Result<Option<Self>, StartError> {
+    pub(super) fn bind(config: config::Push, source: &Source, drain: &Drain) -> Result<Option<Self>, StartError> {
         let config::Push { listen, token, tls } = config;
         let tls = tls.as_ref().map(tls::Config::read).transpose()?;
-        let Some(routes) = source.door(Guard::new(token)) else { return Ok(None) };
+        let Some(routes) = source.door(Guard::new(token), drain.wait().boxed().shared()) else { return Ok(None) };
         let listener = Listener::bind(&listen)?;
         Ok(Some(Self { listener, tls, routes }))
     }

@@ -14,6 +14,7 @@ use crate::model::id::Str;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
 use crate::tracker::ingest::guard::Guard;
+use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
 use crate::tracker::limecraft::{self, Limecraft};
 use crate::tracker::supervise::{Options, Supervisor};
@@ -29,7 +30,7 @@ pub(super) struct Source {
 enum Connector {
     Kitsu(Box<Kitsu>),
     File(File),
-    Limecraft(Limecraft),
+    Limecraft { source: Limecraft, words: Words },
 }
 
 /// The policy pack of the tracker; a studio file names its own.
@@ -60,17 +61,21 @@ impl Source {
             Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
             Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
             Tracker::Limecraft(config::Limecraft { snapshot, push }) => {
-                let schema = Arc::clone(&policy.schema);
-                Connector::Limecraft(Limecraft::new(snapshot, push.is_some(), schema))
+                let Vocabulary { pack, schema, roles } = Vocabulary::of(policy);
+                let source = Limecraft::new(snapshot, push.is_some(), Arc::clone(&schema));
+                Connector::Limecraft { source, words: Words { pack, schema, roles } }
             }
         };
         Ok(Self { tracker, reconcile })
     }
 
     /// What is served at the address for pushes, where the tracker is one that is pushed.
-    pub(super) fn door(&self, guard: Guard) -> Option<Routes> {
+    pub(super) fn door(&self, guard: Guard, ending: Ending) -> Option<Routes> {
         match &self.tracker {
-            Connector::Limecraft(source) => Some(Routes::from(limecraft::push::router(source.clone(), guard))),
+            Connector::Limecraft { source, words } => {
+                let ingest = Service::server(Arc::clone(source.feed()), guard.clone(), words.clone(), ending);
+                Some(Routes::from(limecraft::push::router(source.clone(), guard)).add_service(ingest))
+            }
             Connector::Kitsu(_) | Connector::File(_) => None,
         }
     }
@@ -83,7 +88,7 @@ impl Source {
         match self.tracker {
             Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
-            Connector::Limecraft(source) => Supervisor::new(source, authorizer, options).run(never).await,
+            Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }
     }
 }

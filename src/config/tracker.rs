@@ -26,7 +26,10 @@ pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) 
     }
     fields.finish(problems);
     if given != 1 {
-        problems.add(node.place, format!("exactly one tracker is needed here, not {given}: `kitsu:`, `limecraft:` or `file:`"));
+        problems.add(
+            node.place,
+            format!("exactly one tracker is needed here, not {given}: `kitsu:`, `limecraft:` or `file:`"),
+        );
     }
     kitsu.or(file).or(limecraft).flatten()
 }

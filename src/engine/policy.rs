@@ -16,10 +16,8 @@ use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
 /// The built-in packs: name and text.
-const PACKS: [(&str, &str); 2] = [
-    ("kitsu", include_str!("../../policy/kitsu.yaml")),
-    ("limecraft", include_str!("../../policy/limecraft.yaml")),
-];
+const PACKS: [(&str, &str); 2] =
+    [("kitsu", include_str!("../../policy/kitsu.yaml")), ("limecraft", include_str!("../../policy/limecraft.yaml"))];
 
 /// What may be asked, and what decides it.
 #[derive(Debug)]

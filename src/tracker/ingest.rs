@@ -6,7 +6,11 @@
 //! stagedoor.ingest.v1 ──┘
 //! ```
 
+mod convert;
 pub mod feed;
 pub mod guard;
 mod recent;
 pub mod store;
+pub mod stream;
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,9 @@ mod queue;
 mod reader;
 mod small;
 mod stats;
-mod told;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,8 +35,8 @@ use self::audit::Audit;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
-use self::told::Kept;
 pub use self::stats::{Counter, Stats};
+use self::told::Kept;
 use super::backoff::Backoff;
 use super::progress::Progress;
 use super::receipt::Receipt;

@@ -34,7 +34,10 @@ type Reader<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
 pub enum Origin {
     File(PathBuf),
     /// Built in, under this name; it never changes.
-    BuiltIn { name: &'static str, text: &'static str },
+    BuiltIn {
+        name: &'static str,
+        text: &'static str,
+    },
 }
 
 #[derive(Debug)]
@@ -75,11 +78,7 @@ pub enum Look {
 
 impl<T> Watch<T> {
     /// Watches what `read` understands, where it has no more than `most` bytes.
-    pub fn new(
-        origin: Origin,
-        most: u64,
-        read: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(origin: Origin, most: u64, read: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static) -> Self {
         Self { origin, most, read: Box::new(read), state: Mutex::default() }
     }
 

@@ -213,7 +213,7 @@ fn the_pack_is_kitsu_unless_it_is_named() {
     assert_eq!(studio::pack("s.yaml", "person: []").unwrap(), "kitsu");
     assert_eq!(studio::pack("s.yaml", "pack: kitsu").unwrap(), "kitsu");
     let problems = studio::pack("s.yaml", "pack: flow").unwrap_err().to_string();
-    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu");
+    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu, limecraft");
     assert!(studio::pack("s.yaml", "- 1").is_err());
 }
 

@@ -84,7 +84,9 @@ pub enum Refused {
     Older { have: u64, got: u64 },
     #[error("other pushes are being worked on: send it again a little later")]
     Busy,
-    #[error("revision {revision} is accepted, and the mirror did not take it up in time: it will; nothing need be sent again")]
+    #[error(
+        "revision {revision} is accepted, and the mirror did not take it up in time: it will; nothing need be sent again"
+    )]
     Slow { revision: u64 },
     #[error("the push could not be worked on: {0}")]
     Failed(String),
@@ -290,9 +292,10 @@ impl State {
     fn tell(&mut self, signals: Vec<Signal>, changes: Vec<Change>) -> Receipt {
         let receipt = Receipt::default();
         let told = Signal::Told { changes, cursor: self.cursor(), receipt: Some(receipt.clone()) };
-        let heard = self.listener.as_ref().is_some_and(|listener| {
-            signals.into_iter().chain([told]).all(|signal| listener.send(signal).is_ok())
-        });
+        let heard = self
+            .listener
+            .as_ref()
+            .is_some_and(|listener| signals.into_iter().chain([told]).all(|signal| listener.send(signal).is_ok()));
         if !heard {
             // Whoever listens next loads everything, this included.
             self.listener = None;
@@ -356,6 +359,11 @@ impl Push<'_> {
         self.ids.push(Str::from(id));
         self.accepted.applied += 1;
         Ok(Step::Next)
+    }
+
+    /// What the events of this push have changed so far.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// One change by the event.

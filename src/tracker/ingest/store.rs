@@ -15,6 +15,9 @@ use crate::model::schema::{KindNo, Schema};
 /// never stops can take.
 pub const MOST: usize = 4_000_000;
 
+/// How many complaints are told at once.
+const TOLD: usize = 20;
+
 /// The members of a project, by person.
 pub type Team = FxHashMap<Id, Member>;
 
@@ -108,6 +111,35 @@ impl Store {
             changes.push(self.team_of(&object.id));
         }
         changes
+    }
+
+    /// What the changes say of members, projects and roles that there are not, the changes having been applied.
+    pub fn dangling(&self, changes: &[Change]) -> Vec<String> {
+        let subject = &self.schema.subject;
+        let lacks = |kind: KindNo, id: &Id| {
+            let missing = !self.records.contains_key(&(self.schema.table_of(kind), id.clone()));
+            missing.then(|| format!("there is no {} `{id}`", self.schema.kind_name(kind)))
+        };
+        let mut problems = Vec::new();
+        for change in changes {
+            let (project, members) = match change {
+                Change::Team { project, members } => (project, members.as_slice()),
+                Change::Join { project, member } => (project, std::slice::from_ref(member)),
+                _ => continue,
+            };
+            problems.extend(lacks(subject.project, project));
+            for member in members {
+                problems.extend(lacks(subject.kind, &member.person));
+                let roles =
+                    subject.member_role.into_iter().flat_map(|kind| member.roles.iter().map(move |id| (kind, id)));
+                problems.extend(roles.filter_map(|(kind, id)| lacks(kind, id)));
+            }
+            if problems.len() >= TOLD {
+                problems.truncate(TOLD);
+                break;
+            }
+        }
+        problems
     }
 
     fn team_of(&self, project: &Id) -> Change {

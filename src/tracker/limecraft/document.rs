@@ -211,7 +211,8 @@ fn check_production(production: &Production, path: &Path, ids: &mut Ids, complai
     for (at, member) in members.iter().enumerate() {
         let path = path.key("members").at(at);
         if !people.insert(member.user_id) {
-            complaints.add(path.key("user_id"), format!("the member {} stands twice; keep one of them", member.user_id));
+            complaints
+                .add(path.key("user_id"), format!("the member {} stands twice; keep one of them", member.user_id));
         }
         check_member(member, &path, |id| ids.users.contains(&id), |id| own.contains(&id), complaints);
     }

@@ -37,7 +37,8 @@ pub fn apply(push: &mut Push<'_>, text: &str) -> Result<(), Refused> {
         if push.step(&event.id, event.revision)? == Step::Replay {
             continue;
         }
-        let mut one = One { push: &mut *push, event, text, path: Path::root().at(at), complaints: Complaints::default() };
+        let mut one =
+            One { push: &mut *push, event, text, path: Path::root().at(at), complaints: Complaints::default() };
         match one.apply() {
             Ok(()) if one.complaints.list.is_empty() => {}
             Ok(()) => return Err(Refused::Invalid(one.complaints.told(text))),
@@ -216,7 +217,9 @@ impl<'t> One<'_, '_, 't> {
         warn_operators(production.id, &production.actions);
         let changes = records::of_production(&production);
         let kept: FxHashSet<ObjectRef> = upserts(&changes).map(Record::object).collect();
-        self.clear(&id(production.id), |record| record.kind != "eo" && record.kind != "annotation" && !kept.contains(&record.object()));
+        self.clear(&id(production.id), |record| {
+            record.kind != "eo" && record.kind != "annotation" && !kept.contains(&record.object())
+        });
         production.roles.iter().for_each(|role| self.rights(&role.rights));
         production.members.iter().for_each(|member| self.rights(&member.extra_rights));
         changes.into_iter().for_each(|change| self.push.change(change));
@@ -301,7 +304,9 @@ impl<'t> One<'_, '_, 't> {
         if self.push.store().record("production", &id(production)).is_some() {
             return Ok(production);
         }
-        let message = format!("there is no production {production}; push `Production.create` with the whole of it, or a snapshot");
+        let message = format!(
+            "there is no production {production}; push `Production.create` with the whole of it, or a snapshot"
+        );
         self.refuse("production_id", message)
     }
 

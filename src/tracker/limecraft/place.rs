@@ -107,8 +107,13 @@ struct Walk<'t> {
 
 enum Frame {
     /// An object and, after a key, where that stands.
-    Object { key: Option<(usize, usize)>, colon: bool },
-    Array { index: usize },
+    Object {
+        key: Option<(usize, usize)>,
+        colon: bool,
+    },
+    Array {
+        index: usize,
+    },
 }
 
 // === impl Walk ===

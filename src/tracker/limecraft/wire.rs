@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-
 use super::json::Json;
 use crate::model::value::Value;
 
