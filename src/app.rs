@@ -10,6 +10,7 @@
 pub mod logs;
 mod mirror;
 mod policy;
+mod push;
 pub mod shutdown;
 mod source;
 mod tasks;
@@ -22,6 +23,7 @@ use futures_util::stream::BoxStream;
 use tokio::runtime::{Builder, Runtime};
 
 use self::policy::PolicyFile;
+use self::push::PushDoor;
 use self::source::Source;
 use self::tasks::Tasks;
 use crate::authorizer::{Authorizer, Clock};
@@ -41,6 +43,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Bound {
     /// Where it listens: with the ports that were given where 0 was asked for.
     pub addresses: Vec<Address>,
+    /// Where pushes are taken, if anywhere.
+    pub push_address: Option<Address>,
     check: Runtime,
     background: Runtime,
     listeners: Vec<Listener>,
@@ -51,6 +55,7 @@ pub struct Bound {
     authorizer: Arc<Authorizer>,
     source: Source,
     policy: Option<PolicyFile>,
+    push: Option<PushDoor>,
 }
 
 /// Why it cannot start.
@@ -96,22 +101,39 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let pack = source::pack(&tracker)?;
     let (policy, policy_file) = policy::load(&pack, policy)?;
+    let push = push::config(&tracker);
     let source = Source::new(tracker, reconcile, &policy)?;
     let tls = serve.tls.as_ref().map(crate::serve::tls::Config::read).transpose()?;
 
+    let drain = Drain::new(DRAIN);
     let check = Builder::new_multi_thread().thread_name("stagedoor-check").enable_all().build()?;
     let background = Builder::new_current_thread().enable_all().build()?;
     let guard = check.enter();
     let listeners = serve.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
     let addresses = listeners.iter().map(Listener::address).collect::<Result<_, _>>()?;
+    let push = push.map(|config| PushDoor::bind(config, &source, &drain)).transpose()?.flatten();
+    let push_address = push.as_ref().map(PushDoor::address).transpose()?;
     drop(guard);
 
     let authorizer = Authorizer::new(policy, options, Clock::system());
-    let drain = Drain::new(DRAIN);
     let (reporter, health) = health::health();
     let services = Services::new(Arc::clone(&authorizer), health, drain.clone());
     let policy = policy_file;
-    Ok(Bound { addresses, check, background, listeners, tls, services, reporter, drain, authorizer, source, policy })
+    Ok(Bound {
+        addresses,
+        push_address,
+        check,
+        background,
+        listeners,
+        tls,
+        services,
+        reporter,
+        drain,
+        authorizer,
+        source,
+        policy,
+        push,
+    })
 }
 
 // === impl Bound ===
@@ -124,6 +146,7 @@ impl Bound {
     pub fn run(self, stops: BoxStream<'static, &'static str>) -> Result<(), RunError> {
         let Self {
             addresses,
+            push_address,
             check,
             background,
             listeners,
@@ -134,6 +157,7 @@ impl Bound {
             authorizer,
             source,
             policy,
+            push,
         } = self;
         let (servers, server_ends) = Tasks::new(check.handle().clone());
         let (workers, worker_ends) = Tasks::new(background.handle().clone());
@@ -142,6 +166,13 @@ impl Bound {
             servers.spawn("serve", async move { services.serve(listener, tls).await.map_err(RunError::from) });
         }
         drop(services);
+        let listening = addresses.len() + usize::from(push.is_some());
+        if let Some(door) = push {
+            servers.spawn("push", door.serve(drain.clone()));
+        }
+        if let Some(address) = push_address {
+            tracing::info!(%address, "pushes are taken");
+        }
         for address in &addresses {
             tracing::info!(%address, "listening");
         }
@@ -151,7 +182,6 @@ impl Bound {
         if let Some(file) = policy {
             workers.spawn("policy", endless(file.follow(authorizer)));
         }
-        let listening = addresses.len();
         let end = shutdown::supervise(stops, server_ends, worker_ends, listening, &drain, &reporter);
         let outcome = background.block_on(end);
         background.block_on(workers.end());

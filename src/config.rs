@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::authorizer;
-use crate::serve;
+use crate::serve::listen::Address;
+use crate::serve::{self, tls};
+use crate::tracker::ingest::guard::Token;
 use crate::tracker::kitsu;
 use crate::yaml::{self, Data, Node, Place, Problems};
 
@@ -48,8 +50,25 @@ pub struct Config {
 pub enum Tracker {
     Kitsu(kitsu::Config),
     File(PathBuf),
+    Limecraft(Limecraft),
     /// The studio that is built in.
     Demo,
+}
+
+/// A studio that is pushed, or written to a file; at least one of the two.
+#[derive(Clone, Debug)]
+pub struct Limecraft {
+    pub snapshot: Option<PathBuf>,
+    pub push: Option<Push>,
+}
+
+/// Where pushes are taken, and from whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    pub listen: Address,
+    /// `None`: whoever has a certificate that `tls` asks for.
+    pub token: Option<Token>,
+    pub tls: Option<tls::Config>,
 }
 
 /// All that is wrong with a configuration, a line each.

@@ -1,6 +1,6 @@
-//! The wire: code generated from `proto/stagedoor/v1/stagedoor.proto`, and the codec that reads it.
+//! The wire: code generated from the files under `proto/`, and the codec that reads it.
 //!
-//! Invariant: only `serve` and `cli` know these types.
+//! Invariant: only `serve`, `cli` and `tracker/ingest` know these types.
 
 pub mod codec;
 
@@ -15,6 +15,19 @@ pub mod codec;
 )]
 pub mod v1 {
     tonic::include_proto!("stagedoor.v1");
+}
+
+/// Messages, client and server of the package `stagedoor.ingest.v1`.
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; documented in the .proto file"
+)]
+pub mod ingest_v1 {
+    tonic::include_proto!("stagedoor.ingest.v1");
 }
 
 /// The compiled `.proto` files, for reflection.

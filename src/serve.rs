@@ -16,6 +16,7 @@ mod grpc;
 pub mod health;
 pub mod listen;
 mod reply;
+pub mod routes;
 mod stream;
 pub mod tls;
 

@@ -9,9 +9,13 @@
 
 pub mod backoff;
 pub mod file;
+pub mod ingest;
 pub mod kitsu;
+pub mod limecraft;
 pub mod progress;
+pub mod receipt;
 pub mod supervise;
+pub mod watch;
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +24,7 @@ use std::time::SystemTime;
 use futures_util::stream::BoxStream;
 
 use self::progress::Progress;
+use self::receipt::Receipt;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{ObjectRef, Str};
 
@@ -89,6 +94,9 @@ pub enum Signal {
     Changed { objects: Vec<ObjectRef>, cursor: Option<Str> },
     /// More of this scope changed than these objects, and it is not known what: load it soon.
     Reload { scope: Scope, objects: Vec<ObjectRef> },
+    /// Exactly this changed: nothing needs to be re-read. What is told before a load of everything begins is in what that
+    /// load reads. A source that tells so names no objects to be re-read.
+    Told { changes: Vec<Change>, cursor: Option<Str>, receipt: Option<Receipt> },
     /// Nothing changed, and the feed is alive.
     Heartbeat,
     /// The feed broke, and why. The stream ends after it.

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 
 use super::StartError;
 use crate::authorizer::Authorizer;
-use crate::config::Tracker;
+use crate::config::{self, Tracker};
 use crate::engine::policy::Policy;
 use crate::model::id::Str;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
+use crate::tracker::ingest::guard::Guard;
+use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
+use crate::tracker::limecraft::{self, Limecraft};
 use crate::tracker::supervise::{Options, Supervisor};
 
 /// Where the mirror comes from.
@@ -26,12 +30,14 @@ pub(super) struct Source {
 enum Connector {
     Kitsu(Box<Kitsu>),
     File(File),
+    Limecraft { source: Limecraft, words: Words },
 }
 
 /// The policy pack of the tracker; a studio file names its own.
 pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
     match tracker {
         Tracker::Kitsu(_) => Ok(Str::const_new("kitsu")),
+        Tracker::Limecraft(_) => Ok(Str::const_new("limecraft")),
         Tracker::Demo => studio::pack(DEMO_NAME, DEMO).map_err(StartError::Studio),
         Tracker::File(path) => {
             let name = path.display().to_string();
@@ -54,8 +60,24 @@ impl Source {
             }
             Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
             Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
+            Tracker::Limecraft(config::Limecraft { snapshot, push }) => {
+                let Vocabulary { pack, schema, roles } = Vocabulary::of(policy);
+                let source = Limecraft::new(snapshot, push.is_some(), Arc::clone(&schema));
+                Connector::Limecraft { source, words: Words { pack, schema, roles } }
+            }
         };
         Ok(Self { tracker, reconcile })
+    }
+
+    /// What is served at the address for pushes, where the tracker is one that is pushed.
+    pub(super) fn door(&self, guard: Guard, ending: Ending) -> Option<Routes> {
+        match &self.tracker {
+            Connector::Limecraft { source, words } => {
+                let ingest = Service::server(Arc::clone(source.feed()), guard.clone(), words.clone(), ending);
+                Some(Routes::from(limecraft::push::router(source.clone(), guard)).add_service(ingest))
+            }
+            Connector::Kitsu(_) | Connector::File(_) => None,
+        }
     }
 
     /// Keeps the mirror equal to the tracker, for ever.
@@ -66,6 +88,7 @@ impl Source {
         match self.tracker {
             Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
+            Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }
     }
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
-use crate::config::{self, Environment, Tracker};
+use crate::config::{self, Environment, Limecraft, Tracker};
 use crate::engine::policy::Policy;
 use crate::tracker::file::studio::{self, Vocabulary};
+use crate::tracker::limecraft::document;
 use crate::yaml::{self, Data, Problems};
 
 pub(super) fn run(files: &[PathBuf], environment: &Environment) -> ExitCode {
@@ -59,8 +60,14 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
             Err(problems) => complaints.extend(problems),
         }
     }
-    if let Tracker::File(path) = &config.tracker {
-        complaints.extend(studio(path, overlay).err().into_iter().flatten());
+    match &config.tracker {
+        Tracker::File(path) => complaints.extend(studio(path, overlay).err().into_iter().flatten()),
+        Tracker::Limecraft(Limecraft { snapshot, push }) => {
+            let tls = push.as_ref().and_then(|push| push.tls.as_ref());
+            complaints.extend(tls.and_then(|tls| tls.read().err()).map(|error| error.to_string()));
+            complaints.extend(snapshot.iter().flat_map(|path| limecraft(path).err().into_iter().flatten()));
+        }
+        Tracker::Kitsu(_) | Tracker::Demo => {}
     }
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }
@@ -76,6 +83,13 @@ fn policy(name: &str, text: &str) -> Result<Policy, Vec<String>> {
 
 fn warn(what: &str) {
     output::complain(&format_args!("warning: {what}"));
+}
+
+/// A snapshot of Limecraft.
+fn limecraft(file: &Path) -> Result<(), Vec<String>> {
+    let text = read(file)?;
+    let named = |line| format!("{}: {line}", file.display());
+    document::read(&text).map(drop).map_err(|lines| lines.into_iter().map(named).collect())
 }
 
 /// A studio file, read in the words of the policy or, without one, of its own pack.

@@ -85,11 +85,8 @@ fn listen(fields: &mut Fields<'_>, tls: bool, problems: &mut Problems) -> Vec<Ad
                 problems.add(node.place, format!("`{address}` is listened on already"));
             }
             Ok(address) => {
-                if !tls && !Address::is_local(&address) {
-                    problems.add(node.place, format!(
-                        "`{address}` can be reached from other machines, and without `tls:` anybody on the way reads and \
-                         changes answers; add `tls: {{cert_file: ..., key_file: ...}}` or listen on 127.0.0.1"
-                    ));
+                if !tls {
+                    local(node, &address, "reads and changes answers", problems);
                 }
                 addresses.push(address);
             }
@@ -107,7 +104,20 @@ fn listen(fields: &mut Fields<'_>, tls: bool, problems: &mut Problems) -> Vec<Ad
     addresses
 }
 
-fn tls(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<tls::Config> {
+/// Complains about clear text over a network.
+pub(super) fn local(node: &Node, address: &Address, what: &str, problems: &mut Problems) {
+    if !address.is_local() {
+        problems.add(
+            node.place,
+            format!(
+                "`{address}` can be reached from other machines, and without `tls:` anybody on the way {what}; add \
+                 `tls: {{cert_file: ..., key_file: ...}}` or listen on 127.0.0.1"
+            ),
+        );
+    }
+}
+
+pub(super) fn tls(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<tls::Config> {
     let mut fields = node.map(problems)?;
     let cert = fields.need("cert_file", problems).and_then(|node| files.readable(node, problems));
     let key = fields.need("key_file", problems).and_then(|node| files.secret(node, problems));

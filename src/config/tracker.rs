@@ -1,36 +1,44 @@
 //! The `tracker:` part: exactly one, told how to reach it.
 
+use std::path::PathBuf;
+
 use reqwest::Url;
 
-use super::Tracker;
 use super::files::Files;
-use super::read::not_yet;
+use super::read::{self, not_yet};
+use super::{Limecraft, Push, Tracker};
+use crate::serve::listen::Address;
+use crate::tracker::ingest::guard::Token;
 use crate::tracker::kitsu::{self, TokenSource};
 use crate::yaml::{Fields, Node, Problems};
 
 /// Trackers that later versions have.
-const NOT_YET: [&str; 3] = ["ftrack", "flow", "limecraft"];
+const NOT_YET: [&str; 2] = ["ftrack", "flow"];
 
 pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Tracker> {
     let mut fields = node.map(problems)?;
     let given = fields.entries().iter().filter(|(_, node)| !node.is_null()).count();
     let kitsu = fields.take("kitsu").map(|node| kitsu(node, files, problems).map(Tracker::Kitsu));
     let file = fields.take("file").map(|node| file(node, files, problems));
+    let limecraft = fields.take("limecraft").map(|node| limecraft(node, files, problems).map(Tracker::Limecraft));
     for name in NOT_YET {
         not_yet(&mut fields, name, problems);
     }
     fields.finish(problems);
     if given != 1 {
-        problems.add(node.place, format!("exactly one tracker is needed here, not {given}: `kitsu:` or `file:`"));
+        problems.add(
+            node.place,
+            format!("exactly one tracker is needed here, not {given}: `kitsu:`, `limecraft:` or `file:`"),
+        );
     }
-    kitsu.or(file).flatten()
+    kitsu.or(file).or(limecraft).flatten()
 }
 
 fn kitsu(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<kitsu::Config> {
     let mut fields = node.map(problems)?;
     let url = fields.need("url", problems).and_then(|node| address(node, "https://kitsu.studio/api", problems));
     let events = fields.need("events_url", problems).and_then(|node| address(node, "https://kitsu.studio", problems));
-    let token = token(&mut fields, files, problems);
+    let token = kitsu_token(&mut fields, files, problems);
     fields.finish(problems);
     Some(kitsu::Config { url: url?, events_url: events?, token: token? })
 }
@@ -42,8 +50,68 @@ fn file(node: &Node, files: &Files<'_>, problems: &mut Problems) -> Option<Track
     path.map(Tracker::File)
 }
 
+fn limecraft(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Limecraft> {
+    let mut fields = node.map(problems)?;
+    let snapshot = fields.take("snapshot").map(|node| files.readable(node, problems));
+    let push = fields.take("push").map(|node| push(node, files, problems));
+    if snapshot.is_none() && push.is_none() {
+        problems.add(
+            fields.place,
+            "nothing tells of the studio; give `snapshot:` (a file), `push:` (an address to push to) or both",
+        );
+    }
+    fields.finish(problems);
+    Some(Limecraft { snapshot: snapshot.flatten(), push: push.flatten() })
+}
+
+fn push(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Push> {
+    let mut fields = node.map(problems)?;
+    let tls = fields.take("tls").map(|node| read::tls(node, files, problems));
+    let listen = fields.need("listen", problems).and_then(|node| {
+        let address = node.text(problems)?.parse::<Address>().map_err(|problem| problems.add(node.place, problem));
+        let address = address.ok()?;
+        if tls.is_none() {
+            read::local(node, &address, "reads the token and pushes in its name", problems);
+        } else if matches!(address, Address::Unix(_)) {
+            problems.add(node.place, "`tls:` guards TCP addresses, and this is none; leave one of the two out");
+        }
+        Some(address)
+    });
+    let certificates = tls.iter().flatten().any(|tls| tls.client_ca_file.is_some());
+    let missing = "a file that holds the token that pushes must show; or `tls:` with a `client_ca_file`";
+    let token = match token(&mut fields, "the push token", files, problems) {
+        Some(Given::Missing) if !certificates => {
+            problems.add(fields.place, format!("`token_file:` is missing: {missing}"));
+            None
+        }
+        Some(Given::Value(token)) => Some(Token::Value(token)),
+        Some(Given::File(path)) => Some(Token::File(path)),
+        Some(Given::Missing) | None => None,
+    };
+    fields.finish(problems);
+    Some(Push { listen: listen?, token, tls: tls.flatten() })
+}
+
+/// A token as it is given.
+enum Given {
+    Missing,
+    Value(String),
+    File(PathBuf),
+}
+
+fn kitsu_token(fields: &mut Fields<'_>, files: &mut Files<'_>, problems: &mut Problems) -> Option<TokenSource> {
+    match token(fields, "the bot's token", files, problems)? {
+        Given::Value(token) => Some(TokenSource::Value(token)),
+        Given::File(path) => Some(TokenSource::File(path)),
+        Given::Missing => {
+            problems.add(fields.place, "`token_file:` is missing: a file that holds the token of a Kitsu bot");
+            None
+        }
+    }
+}
+
 /// `token` or `token_file`, not both.
-fn token(fields: &mut Fields<'_>, files: &mut Files<'_>, problems: &mut Problems) -> Option<TokenSource> {
+fn token(fields: &mut Fields<'_>, what: &str, files: &mut Files<'_>, problems: &mut Problems) -> Option<Given> {
     match (fields.take("token"), fields.take("token_file")) {
         (Some(_), Some(node)) => {
             problems.add(node.place, "`token` and `token_file` are both given; keep one of them");
@@ -51,19 +119,14 @@ fn token(fields: &mut Fields<'_>, files: &mut Files<'_>, problems: &mut Problems
         }
         (Some(node), None) => match node.text(problems)?.trim() {
             "" => {
-                problems.add(
-                    node.place,
-                    "`token` is empty; write the bot's token, or the file that holds it in `token_file`",
-                );
+                let message = format!("`token` is empty; write {what}, or the file that holds it in `token_file`");
+                problems.add(node.place, message);
                 None
             }
-            token => Some(TokenSource::Value(token.to_owned())),
+            token => Some(Given::Value(token.to_owned())),
         },
-        (None, Some(node)) => files.secret(node, problems).map(TokenSource::File),
-        (None, None) => {
-            problems.add(fields.place, "`token_file:` is missing: a file that holds the token of a Kitsu bot");
-            None
-        }
+        (None, Some(node)) => files.secret(node, problems).map(Given::File),
+        (None, None) => Some(Given::Missing),
     }
 }
 

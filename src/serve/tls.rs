@@ -2,12 +2,16 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 /// How long a caller may take to agree on TLS.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where the certificates are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,12 @@ pub struct Config {
 
 /// Certificates that were read and can be served with.
 #[derive(Clone)]
-pub struct Material(ServerTlsConfig);
+pub struct Material {
+    /// For gRPC alone, which is HTTP/2.
+    grpc: ServerTlsConfig,
+    /// For HTTP/1.1 as well.
+    any_http: Arc<rustls::ServerConfig>,
+}
 
 /// Why there are no certificates to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +51,8 @@ impl Config {
         let Self { cert_file, key_file, client_ca_file } = self;
         let read =
             |path: &PathBuf| std::fs::read(path).map_err(|error| TlsError::Unreadable { path: path.clone(), error });
-        let identity = Identity::from_pem(read(cert_file)?, read(key_file)?);
+        let (cert, key) = (read(cert_file)?, read(key_file)?);
+        let identity = Identity::from_pem(&cert, &key);
         let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
         let unfit = |config: &ServerTlsConfig| {
             Server::builder().tls_config(config.clone()).err().map(|error| root_cause(&error))
@@ -50,19 +60,30 @@ impl Config {
         if let Some(error) = unfit(&config) {
             return Err(TlsError::Unfit { cert: cert_file.clone(), key: key_file.clone(), error });
         }
+        let mut authority = None;
         if let Some(path) = client_ca_file {
-            config = config.client_ca_root(Certificate::from_pem(read(path)?));
+            let pem = authority.insert(read(path)?);
+            config = config.client_ca_root(Certificate::from_pem(pem));
             if let Some(error) = unfit(&config) {
                 return Err(TlsError::UnfitAuthority { path: path.clone(), error });
             }
         }
-        Ok(Material(config))
+        let any_http = any_http(&cert, &key, authority.as_deref()).map_err(|error| TlsError::Unfit {
+            cert: cert_file.clone(),
+            key: key_file.clone(),
+            error: root_cause(&*error),
+        })?;
+        Ok(Material { grpc: config, any_http: Arc::new(any_http) })
     }
 }
 
 impl Material {
     pub(super) fn into_server(self) -> ServerTlsConfig {
-        self.0
+        self.grpc
+    }
+
+    pub(super) fn into_any_http(self) -> Arc<rustls::ServerConfig> {
+        self.any_http
     }
 }
 
@@ -70,6 +91,29 @@ impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Material")
     }
+}
+
+/// The same as the transport makes of it, but offering HTTP/1.1 too.
+fn any_http(
+    cert: &[u8],
+    key: &[u8],
+    authority: Option<&[u8]>,
+) -> Result<rustls::ServerConfig, Box<dyn std::error::Error>> {
+    let builder = rustls::ServerConfig::builder();
+    let builder = match authority {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = rustls::RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                roots.add(certificate?)?;
+            }
+            builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(roots)).build()?)
+        }
+    };
+    let chain = CertificateDer::pem_slice_iter(cert).collect::<Result<Vec<_>, _>>()?;
+    let mut config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key)?)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// The transport's errors say little themselves; what they wrap says more.

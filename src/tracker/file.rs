@@ -10,7 +10,6 @@ mod entry;
 pub mod held;
 mod refs;
 pub mod studio;
-mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +20,10 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
+use self::held::Held;
 use self::studio::Vocabulary;
-use self::watch::{Content, Look, Watch};
 use super::progress::Progress;
+use super::watch::{Content, Origin, Watch, look};
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{ObjectRef, Str};
@@ -33,39 +33,40 @@ pub const DEMO: &str = include_str!("file/demo.yaml");
 /// The name that complaints about it would carry.
 pub const DEMO_NAME: &str = "demo.yaml";
 
+/// The largest file that is read.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// How often the file is looked at.
 const POLL: Duration = Duration::from_millis(500);
 
 /// A studio file as a source of the mirror.
 #[derive(Clone, Debug)]
 pub struct File {
-    watch: Arc<Watch>,
+    watch: Arc<Watch<Held>>,
 }
 
 impl File {
     /// The file at `path`, watched. `words` are those of the policy in force.
     pub fn at(path: PathBuf, words: Vocabulary) -> Self {
-        Self { watch: Arc::new(Watch::new(Some(path), words)) }
+        let name = path.display().to_string();
+        Self::new(Origin::File(path), name, words)
     }
 
     /// The embedded demo studio, which never changes.
     pub fn demo(words: Vocabulary) -> Self {
-        Self { watch: Arc::new(Watch::new(None, words)) }
+        Self::new(Origin::BuiltIn { name: DEMO_NAME, text: DEMO }, DEMO_NAME.to_owned(), words)
     }
 
-    async fn look(&self) -> Result<Content, SourceError> {
-        look(&self.watch).await.map_err(|refusal| match refusal {
-            Look::Unreadable(text) => SourceError::Unavailable(text),
-            Look::Refused(text) => SourceError::Malformed(text),
-        })
+    fn new(origin: Origin, name: String, words: Vocabulary) -> Self {
+        let read = move |text: &str| {
+            let snapshot = studio::read(&name, text, &words).map_err(|problems| problems.to_string())?;
+            Ok(Held::new(snapshot, Arc::clone(&words.schema)))
+        };
+        Self { watch: Arc::new(Watch::new(origin, MAX_BYTES, read)) }
     }
-}
 
-/// Reading and parsing block: they have no place on the threads that answer checks.
-async fn look(watch: &Arc<Watch>) -> Result<Content, Look> {
-    let watch = Arc::clone(watch);
-    let looked = tokio::task::spawn_blocking(move || watch.look()).await;
-    looked.unwrap_or_else(|error| Err(Look::Unreadable(error.to_string())))
+    async fn look(&self) -> Result<Content<Held>, SourceError> {
+        look(&self.watch).await.map_err(SourceError::from)
+    }
 }
 
 impl Source for File {
@@ -89,7 +90,7 @@ impl Source for File {
             match look(&self.watch).await {
                 Ok(content) => break content,
                 Err(refusal) => {
-                    refusal.log_once(&self.watch);
+                    self.watch.log_once(&refusal);
                     tokio::time::sleep(POLL).await;
                 }
             }
@@ -112,7 +113,7 @@ impl Source for File {
     }
 }
 
-type Told = (Arc<Watch>, Content);
+type Told = (Arc<Watch<Held>>, Content<Held>);
 
 /// The next thing to say about the file, given what was said.
 async fn signal(state: Option<Told>) -> Option<(Signal, Option<Told>)> {
@@ -122,7 +123,7 @@ async fn signal(state: Option<Told>) -> Option<(Signal, Option<Told>)> {
         Ok(content) if content.stamp == told.stamp => Some((Signal::Heartbeat, Some((watch, content)))),
         Ok(content) => Some((Signal::Reload { scope: Scope::All, objects: Vec::new() }, Some((watch, content)))),
         Err(refusal) => {
-            refusal.log_once(&watch);
+            watch.log_once(&refusal);
             // The mirror is no longer what the file says, so it must not count as fresh until the file is mended.
             Some((Signal::Lost("the studio file cannot be read".to_owned()), None))
         }

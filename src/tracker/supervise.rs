@@ -19,6 +19,7 @@ mod small;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,8 +36,10 @@ use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
 pub use self::stats::{Counter, Stats};
+use self::told::Kept;
 use super::backoff::Backoff;
 use super::progress::Progress;
+use super::receipt::Receipt;
 use super::{CatchUp, Scope, Signal, Source, SourceError};
 use crate::authorizer::{Authorizer, Feed};
 use crate::model::change::{Batch, Change, Snapshot};
@@ -98,6 +101,8 @@ pub struct Supervisor<S> {
     catching_up: u32,
     recovering: FxHashSet<ObjectRef>,
     queue: Queue,
+    /// What was told exactly and waits for a load to end.
+    kept: Kept,
     audit: Audit,
     in_flight: usize,
     flushing: bool,
@@ -185,6 +190,7 @@ impl<S: Source> Supervisor<S> {
             catching_up: 0,
             recovering: FxHashSet::default(),
             queue: Queue::new(options.queue),
+            kept: Kept::default(),
             audit: Audit::default(),
             in_flight: 0,
             flushing: false,
@@ -248,8 +254,14 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    /// Says how the feed is, where that has changed.
+    /// Applies what was told and says how the feed is, where that has changed.
     fn settle(&mut self) {
+        let receipts = self.apply_kept();
+        self.tell_state();
+        receipts.iter().for_each(Receipt::acknowledge);
+    }
+
+    fn tell_state(&mut self) {
         let whole = self.loaded && !self.resyncing();
         let state = match () {
             () if !self.loaded => Feed::Loading,
@@ -272,7 +284,8 @@ impl<S: Source> Supervisor<S> {
             Feed::Live => {
                 self.said.clear();
                 tracing::info!(tracker = self.source.name(), "live: changes are heard as they happen");
-                self.equal(None);
+                let cursor = self.take_cursor();
+                self.equal(cursor.as_deref());
             }
             Feed::Degraded => tracing::warn!(
                 tracker = self.source.name(),
@@ -284,7 +297,7 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() {
+        if !self.is_load_owed() && self.kept.is_empty() {
             self.authorizer.heard(position);
         }
     }

@@ -24,6 +24,8 @@ use tonic_health::pb::health_client::HealthClient;
 pub(crate) struct App {
     pub(crate) tcp: String,
     pub(crate) unix: PathBuf,
+    /// Where pushes are taken, if anywhere.
+    pub(crate) push: String,
     stops: UnboundedSender<&'static str>,
     thread: JoinHandle<Result<(), RunError>>,
     _directory: TempDir,
@@ -51,6 +53,13 @@ impl App {
 
     /// Boots what `change` makes of the demo's configuration, and waits until it is fresh.
     pub(crate) async fn boot(change: impl FnOnce(&mut Config)) -> Self {
+        let app = Self::start(change).await;
+        app.wait_for("fresh", ServingStatus::Serving).await;
+        app
+    }
+
+    /// Boots what `change` makes of the demo's configuration, and waits until it answers.
+    pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = config(&directory);
         change(&mut config);
@@ -60,12 +69,13 @@ impl App {
             Address::Tcp(address) => Some(address.to_string()),
             Address::Unix(_) => None,
         });
+        let push = bound.push_address.as_ref().map(Address::to_string).unwrap_or_default();
         let (stops, receiver) = unbounded_channel();
         let stop = UnboundedReceiverStream::new(receiver).boxed();
         let thread = std::thread::spawn(move || bound.run(stop));
         let unix = directory.path().join("stagedoor.sock");
-        let app = Self { tcp: tcp.unwrap_or_default(), unix, stops, thread, _directory: directory };
-        app.wait_for("fresh", ServingStatus::Serving).await;
+        let app = Self { tcp: tcp.unwrap_or_default(), unix, push, stops, thread, _directory: directory };
+        app.wait_for("", ServingStatus::Serving).await;
         app
     }
 

@@ -21,6 +21,7 @@ mod floors;
 mod grpc;
 mod health;
 mod kitsu_events;
+mod limecraft_push;
 mod limits;
 mod list_actions;
 mod model;

@@ -69,6 +69,7 @@ impl<S: Source> Supervisor<S> {
                 self.audit.reload(scope);
                 self.announced(scope);
             }
+            Signal::Told { changes, cursor, receipt } => return self.told(changes, cursor, receipt),
             Signal::Heartbeat => {}
             Signal::Lost(why) => return self.lost(&why),
         }

@@ -87,6 +87,9 @@ impl<S: Source> Supervisor<S> {
             return;
         }
         let Some(wanted) = self.wanted.take() else { return };
+        if wanted.scope == Scope::All {
+            self.kept.covered();
+        }
         tracing::debug!(scope = %wanted.scope, why = ?wanted.why, "loading");
         self.loading = Some(Loading { wanted, started: Instant::now(), newer: HashSet::new(), overflowed: false });
         let source = std::sync::Arc::clone(&self.source);

@@ -165,7 +165,7 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    fn overflow(&mut self) {
+    pub(super) fn overflow(&mut self) {
         if let Some(loading) = &mut self.loading {
             loading.overflowed = true;
         }

@@ -80,7 +80,7 @@ fn person(id: &str, name: &str) -> Record {
         .with("departments", Value::List(Vec::new()))
 }
 
-fn task_record(assigned: bool) -> Record {
+pub(super) fn task_record(assigned: bool) -> Record {
     Record::new("task", "t")
         .in_project("p")
         .with("entity_id", Value::text("e"))
@@ -156,7 +156,7 @@ impl Fake {
         self.set(comment_record("b"));
     }
 
-    fn set(&self, record: Record) {
+    pub(super) fn set(&self, record: Record) {
         self.told.lock().rows.insert(filed(&record), record);
     }
 
