@@ -34,6 +34,7 @@ pub(super) fn examine(file: &Path, environment: &Environment) -> Result<&'static
     match () {
         () if config::is_config(&root) => configuration(file, environment).map(|()| "configuration"),
         () if has("extends") => policy(&name, &text).map(|_| "policy"),
+        () if has("productions") => limecraft(file, None).map(|()| "snapshot of Limecraft"),
         () if has("person") || has("pack") => studio(file, None).map(|()| "studio"),
         () if has("cases") => Err(vec![format!("{name}: these are cases: run them with `stagedoor test {name}`")]),
         () => Err(vec![format!(
@@ -65,7 +66,9 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
         Tracker::Limecraft(Limecraft { snapshot, push }) => {
             let tls = push.as_ref().and_then(|push| push.tls.as_ref());
             complaints.extend(tls.and_then(|tls| tls.read().err()).map(|error| error.to_string()));
-            complaints.extend(snapshot.iter().flat_map(|path| limecraft(path).err().into_iter().flatten()));
+            if let Some(Err(found)) = snapshot.as_ref().map(|path| limecraft(path, overlay)) {
+                complaints.extend(found);
+            }
         }
         Tracker::Kitsu(_) | Tracker::Demo => {}
     }
@@ -85,11 +88,18 @@ fn warn(what: &str) {
     output::complain(&format_args!("warning: {what}"));
 }
 
-/// A snapshot of Limecraft.
-fn limecraft(file: &Path) -> Result<(), Vec<String>> {
+/// A snapshot of Limecraft, and what is odd about the actions in it.
+fn limecraft(file: &Path, policy: Option<Policy>) -> Result<(), Vec<String>> {
     let text = read(file)?;
-    let named = |line| format!("{}: {line}", file.display());
-    document::read(&text).map(drop).map_err(|lines| lines.into_iter().map(named).collect())
+    let name = file.display();
+    let named = |line| format!("{name}: {line}");
+    let whole = document::read(&text).map_err(|lines| lines.into_iter().map(named).collect::<Vec<_>>())?;
+    let policy = match policy {
+        Some(policy) => policy,
+        None => Policy::load("limecraft", None).map_err(told)?,
+    };
+    policy.notes_on(whole.changes).iter().for_each(|note| warn(&format!("{name}: {note}")));
+    Ok(())
 }
 
 /// A studio file, read in the words of the policy or, without one, of its own pack.
