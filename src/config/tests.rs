@@ -7,6 +7,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::serve::listen::Address;
+use crate::tracker::ingest::guard::Token;
 use crate::tracker::kitsu::TokenSource;
 
 /// A directory with a token, an empty file, a studio, a certificate and a key.
@@ -120,11 +121,15 @@ fn every_error_has_its_place_and_mend() {
     type Case<'c> = (String, &'c [(&'c str, &'c str)], &'c str);
     let cases: Vec<Case<'_>> = vec![
         (String::new(), &[], "s.yaml:1:1: `tracker:` is missing; name one, like `tracker: {kitsu: {url: ...}}`"),
-        ("tracker: {}".into(), &[], "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:` or `file:`"),
+        (
+            "tracker: {}".into(),
+            &[],
+            "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `limecraft:` or `file:`",
+        ),
         (
             format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
         ),
         (
             "tracker: {ftrack: {url: x}}".into(),
@@ -244,7 +249,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
         ),
     ];
     for (text, environment, told) in cases {
@@ -294,5 +299,78 @@ fn loopback_may_be_clear_text() {
     for host in ["127.0.0.1.example.com", "localhost.studio", "10.0.0.1", "[::2]"] {
         let text = KITSU.replace("https://k.studio", &format!("http://{host}"));
         assert!(read(&directory(), &text, &[]).is_err(), "{host}");
+    }
+}
+
+#[test]
+fn limecraft_is_a_file_or_a_door_or_both() {
+    let directory = directory();
+    let limecraft = |text: &str, environment: &[(&str, &str)]| {
+        let config = read(&directory, &format!("tracker: {{limecraft: {text}}}\n"), environment);
+        match config.unwrap_or_else(|error| panic!("{text}: {error}")).tracker {
+            Tracker::Limecraft(limecraft) => limecraft,
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = limecraft("{snapshot: studio.yaml, push: {listen: \"127.0.0.1:7302\", token_file: token}}", &[]);
+    assert_eq!(both.snapshot, Some(directory.path().join("studio.yaml")));
+    let push = both.push.unwrap();
+    assert_eq!(push.listen, "127.0.0.1:7302".parse().unwrap());
+    assert_eq!((push.token, push.tls), (Some(Token::File(directory.path().join("token"))), None));
+    assert!(limecraft("{snapshot: studio.yaml}", &[]).push.is_none());
+    let token = &[("STAGEDOOR__TRACKER__LIMECRAFT__PUSH__TOKEN", "[abc]")];
+    let push = limecraft("{push: {listen: \"127.0.0.1:7302\"}}", token).push.unwrap();
+    assert_eq!(push.token, Some(Token::Value("[abc]".to_owned())));
+    let tls = "tls: {cert_file: cert.pem, key_file: key.pem, client_ca_file: cert.pem}";
+    let push = limecraft(&format!("{{push: {{listen: \"0.0.0.0:7302\", {tls}}}}}"), &[]).push.unwrap();
+    assert!(push.token.is_none() && push.tls.unwrap().client_ca_file.is_some());
+}
+
+#[test]
+fn a_door_that_is_open_to_anybody_is_refused() {
+    for (text, expected) in [
+        (
+            "{}",
+            "s.yaml:1:22: nothing tells of the studio; give `snapshot:` (a file), `push:` (an address to push to) or both",
+        ),
+        ("{snapshot: nowhere.json}", "s.yaml:1:33: `nowhere.json` cannot be read: there is no such file"),
+        ("{push: {token_file: token}}", "s.yaml:1:29: `listen:` is missing"),
+        (
+            "{push: {listen: \"127.0.0.1:7302\"}}",
+            "s.yaml:1:29: `token_file:` is missing: a file that holds the token that pushes must show; or `tls:` with a \
+             `client_ca_file`",
+        ),
+        (
+            "{push: {listen: \"127.0.0.1:7302\", tls: {cert_file: cert.pem, key_file: key.pem}}}",
+            "s.yaml:1:29: `token_file:` is missing: a file that holds the token that pushes must show; or `tls:` with a \
+             `client_ca_file`",
+        ),
+        (
+            "{push: {listen: \"0.0.0.0:7302\", token_file: token}}",
+            "s.yaml:1:38: `0.0.0.0:7302` can be reached from other machines, and without `tls:` anybody on the way reads \
+             the token and pushes in its name; add `tls: {cert_file: ..., key_file: ...}` or listen on 127.0.0.1",
+        ),
+        (
+            "{push: {listen: 7302, token_file: token}}",
+            "s.yaml:1:38: `7302` is no address; write an IP address and a port (127.0.0.1:7300) or unix:/path",
+        ),
+        (
+            "{push: {listen: \"127.0.0.1:7302\", token: a, token_file: token}}",
+            "s.yaml:1:78: `token` and `token_file` are both given; keep one of them",
+        ),
+        (
+            "{push: {listen: \"127.0.0.1:7302\", token: \"\"}}",
+            "s.yaml:1:63: `token` is empty; write the push token, or the file that holds it in `token_file`",
+        ),
+        (
+            "{push: {listen: \"127.0.0.1:7302\", token_file: empty}}",
+            "s.yaml:1:68: `empty` is empty; it must hold the secret and nothing else",
+        ),
+        (
+            "{snapshots: studio.yaml, snapshot: studio.yaml}",
+            "s.yaml:1:23: unknown key `snapshots`; did you mean `snapshot`?",
+        ),
+    ] {
+        assert_eq!(complaints(&format!("tracker: {{limecraft: {text}}}\n"), &[]), [expected], "{text}");
     }
 }

@@ -110,9 +110,9 @@ impl Limecraft {
             // Nothing but the file is the truth where nobody pushes.
             if pushed { apply_snapshot(push, &whole) } else { push.restart(whole.revision, &whole.changes) }
         };
-        match tokio::task::spawn_blocking(move || feed.apply(held, apply)).await {
-            Ok(Err(refused)) => tracing::error!("the snapshot file is not applied: {refused}"),
-            Ok(Ok(_)) | Err(_) => {}
+        let applied = tokio::task::spawn_blocking(move || feed.apply(held, apply)).await;
+        if let Ok(Err(refused)) = applied {
+            tracing::error!("the snapshot file is not applied: {refused}");
         }
         Look::Whole
     }

@@ -34,12 +34,12 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
     (
         "an empty tracker",
         "tracker: {}",
-        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:` or `file:`",
+        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `limecraft:` or `file:`",
     ),
     (
         "two trackers",
         "tracker: {file: {path: studio.yaml}, kitsu: {URLS, token_file: token}}",
-        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:` or `file:`",
+        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
     ),
     (
         "a misspelt tracker",
