@@ -227,13 +227,18 @@ impl Matches {
     }
 }
 
+/// Below this, whole numbers are told apart.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 fn same(val: Val<'_>, value: &Value, view: View<'_>) -> bool {
     match (val, value) {
         (Val::Bool(a), Value::Bool(b)) => a == *b,
         (Val::Number(a), Value::Number(b)) => a == *b,
         (Val::Text(a) | Val::Foreign(a), Value::Text(b)) => a == b,
         // An id that a tracker writes as a number is a text here.
-        (Val::Key(key), Value::Number(id)) => view.id(key).is_some_and(|held| held.is(&id.to_string())),
+        (Val::Key(key), Value::Number(id)) => {
+            id.abs() < EXACT && view.id(key).is_some_and(|held| held.is(&id.to_string()))
+        }
         (Val::Key(key), Value::Text(id)) => view.id(key).is_some_and(|held| held.is(id)),
         _ => false,
     }

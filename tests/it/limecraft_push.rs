@@ -16,6 +16,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::app::App;
 
+mod effects;
 mod stream;
 
 const TOKEN: &str = "s3cr3t-of-the-door";
