@@ -46,8 +46,8 @@ const POLL: Duration = Duration::from_millis(500);
 pub struct Limecraft {
     feed: Arc<Feed>,
     file: Option<Arc<Watch<Whole>>>,
-    /// The content of the file that was taken up last.
-    taken: Arc<Mutex<Option<Stamp>>>,
+    /// The content of the file that was looked at last, and whether it was taken up.
+    taken: Arc<Mutex<Option<(Stamp, Look)>>>,
     /// Whether there is a door for pushes; a file alone tells by its being there that nothing has changed.
     pushed: bool,
 }
@@ -102,23 +102,29 @@ impl Limecraft {
                 return Look::Broken;
             }
         };
-        if self.taken.lock().replace(stamp) == Some(stamp) {
-            return Look::Whole;
+        if let Some((_, look)) = self.taken.lock().filter(|(taken, _)| *taken == stamp) {
+            return look;
         }
         let (feed, pushed) = (Arc::clone(&self.feed), self.pushed);
         let apply = move |push: &mut Push<'_>, whole: Arc<Whole>| {
             // Nothing but the file is the truth where nobody pushes.
             if pushed { apply_snapshot(push, &whole) } else { push.restart(whole.revision, &whole.changes) }
         };
-        let applied = tokio::task::spawn_blocking(move || feed.apply(held, apply)).await;
-        if let Ok(Err(refused)) = applied {
-            tracing::error!("the snapshot file is not applied: {refused}");
-        }
-        Look::Whole
+        let look = match tokio::task::spawn_blocking(move || feed.apply(held, apply)).await {
+            Ok(Ok(_)) => Look::Whole,
+            Ok(Err(refused)) => {
+                tracing::error!("the snapshot file is not applied: {refused}");
+                Look::Broken
+            }
+            Err(_stopping) => return Look::Broken,
+        };
+        *self.taken.lock() = Some((stamp, look));
+        look
     }
 }
 
 /// What became of a look at the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     /// There is none.
     None,

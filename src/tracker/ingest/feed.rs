@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -50,6 +50,8 @@ struct State {
     /// An event was missed: what is held is not what the tracker has.
     lost: bool,
     listener: Option<mpsc::UnboundedSender<Signal>>,
+    /// Who listened until the gap, and is told of it.
+    left: Option<mpsc::UnboundedSender<Signal>>,
     /// Pushes that wait for somebody to listen.
     waiting: Vec<Receipt>,
 }
@@ -144,6 +146,7 @@ impl Feed {
             recent: Recent::default(),
             lost: false,
             listener: None,
+            left: None,
             waiting: Vec::new(),
         };
         Arc::new(Self { schema, state: Mutex::new(state), turn: Semaphore::new(1), ready: watch::Sender::new(false) })
@@ -236,7 +239,9 @@ impl Feed {
             let _here = sender.send(told(Some(receipt)));
         }
         state.listener = Some(sender);
-        Some(UnboundedReceiverStream::new(receiver).boxed())
+        // Another takes over.
+        let end = stream::once(async { Signal::Lost("the pushes are heard elsewhere".to_owned()) });
+        Some(UnboundedReceiverStream::new(receiver).chain(end).boxed())
     }
 
     /// Waits until there is a whole state.
@@ -263,11 +268,11 @@ impl Feed {
         objects.iter().flat_map(|object| state.store.object(object)).collect()
     }
 
-    /// Waits until nobody listens any more.
+    /// Waits until whoever listened has heard of the gap.
     async fn deaf(&self) {
-        let listener = self.state.lock().listener.take();
-        if let Some(listener) = listener {
-            listener.closed().await;
+        let left = self.state.lock().left.take();
+        if let Some(left) = left {
+            left.closed().await;
         }
     }
 }
@@ -283,8 +288,9 @@ impl State {
         if !std::mem::replace(&mut self.lost, true) {
             tracing::warn!(why, "the pushed events have a gap");
         }
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = self.listener.take() {
             let _gone = listener.send(Signal::Lost(why.to_owned()));
+            self.left = Some(listener);
         }
     }
 

@@ -249,7 +249,7 @@ const POLICIES: [(&str, &str, &str); 31] = [
     (
         "a pack of a later version",
         "extends: flow",
-        "policy.yaml:1:10: there is no built-in pack `flow`; known here: kitsu",
+        "policy.yaml:1:10: there is no built-in pack `flow`; known here: kitsu, limecraft",
     ),
     ("two packs", "extends: [kitsu, flow]", "policy.yaml:1:10: a text is needed here, not a list"),
     ("a misspelt key", "rulez:\n  task.read: [team]", "policy.yaml:2:1: unknown key `rulez`; did you mean `rules`?"),
@@ -374,7 +374,11 @@ const POLICIES: [(&str, &str, &str); 31] = [
 const STUDIOS: [(&str, &str, &str); 14] = [
     ("nothing", "", "studio.yaml:1:1: there is no studio here; begin with `person:`"),
     ("a list", "- ada", "studio.yaml:1:1: `name: value` lines are needed here, not a list"),
-    ("another pack", "pack: flow\nperson: []", "studio.yaml:1:7: there is no built-in pack `flow`; known here: kitsu"),
+    (
+        "another pack",
+        "pack: flow\nperson: []",
+        "studio.yaml:1:7: there is no built-in pack `flow`; known here: kitsu, limecraft",
+    ),
     (
         "a misspelt section",
         "persn: [{id: ada, role: admin}]",
