@@ -6,6 +6,7 @@
 //! ```
 //!
 //! Invariant: once `apply` has returned, no decision that the batch touched is served again.
+//! Invariant: nothing is answered from a batch that is applied in part.
 //! Invariant: decisions are put under the read guard and forgotten under the write guard.
 
 mod answer;
@@ -40,7 +41,7 @@ use crate::model::id::{ObjectRef, Str};
 use freshness::Age;
 use pending::Pending;
 
-/// How many changes are applied under one write guard: checks get in between.
+/// How many changes are applied under one write guard: other calls get in between, and checks wait without a thread.
 const CHUNK: usize = 512;
 
 /// What can be set when an authorizer is made.
@@ -86,6 +87,8 @@ pub struct Authorizer {
 struct Mirror {
     directory: Directory,
     policy: Policy,
+    /// A batch is applied in part: what is decided from it now may be right neither before nor after the batch.
+    halfway: bool,
 }
 
 /// Says what is odd about actions that the tracker's settings declare; of many, the first.
@@ -104,7 +107,7 @@ impl Authorizer {
     pub fn new(policy: Policy, options: Options, clock: Clock) -> Arc<Self> {
         let directory = Directory::new(Arc::clone(&policy.schema));
         Arc::new(Self {
-            mirror: RwLock::new(Mirror { directory, policy }),
+            mirror: RwLock::new(Mirror { directory, policy, halfway: false }),
             cache: Cache::new(options.cache_capacity),
             pending: Pending::default(),
             age: Age::new(clock, options.max_staleness),
@@ -131,7 +134,7 @@ impl Authorizer {
             if chunk.is_empty() {
                 break;
             }
-            let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk);
+            let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk, rest.len() > 0);
             total.revision = revision;
             total.changed += changed;
             total.quarantined += quarantined;
@@ -141,9 +144,10 @@ impl Authorizer {
         total
     }
 
-    fn apply_changes(&self, changes: Vec<Change>) -> Applied {
+    fn apply_changes(&self, changes: Vec<Change>, more: bool) -> Applied {
         let mut guard = self.mirror.write();
         let mirror = &mut *guard;
+        mirror.halfway = more;
         let mut applied = mirror.directory.apply(changes);
         let Followed { mut touched, notes } = mirror.policy.follow(mirror.directory.view(), &applied.touched);
         applied.touched.deps.append(&mut touched);

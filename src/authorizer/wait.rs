@@ -11,6 +11,9 @@ use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
 use crate::model::query::Query;
 
+/// How often whoever waits looks again, besides being told.
+const TICK: Duration = Duration::from_millis(5);
+
 /// How often records may turn out to be missing before the question counts as undecidable.
 const ROUNDS: usize = 6;
 
@@ -20,8 +23,17 @@ struct Look {
     cached: bool,
     /// To be read from the tracker before this can be decided.
     missing: Vec<ObjectRef>,
+    under_way: UnderWay,
+}
+
+/// What is under way that bears on an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum UnderWay {
+    Nothing,
     /// Something it rests on has changed at the tracker and is not applied yet.
-    pending: bool,
+    Change,
+    /// A batch is applied in part: this answer must not be given.
+    Batch,
 }
 
 /// What a question may still wait for.
@@ -56,7 +68,7 @@ impl Authorizer {
             return None;
         }
         let look = self.look(&mirror, query, false);
-        if look.pending || !look.missing.is_empty() {
+        if look.under_way > UnderWay::Nothing || !look.missing.is_empty() {
             return None;
         }
         Some(self.answer(&mirror, &look, query))
@@ -67,8 +79,8 @@ impl Authorizer {
         self.prepare(queries).await;
         let mut patience = Patience::default();
         loop {
-            let (answers, missing, pending) = self.look_at_all(queries, patience.unreadable);
-            if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
+            let (answers, missing, under_way) = self.look_at_all(queries, patience.unreadable);
+            if !self.wait(missing, under_way, &mut patience).await {
                 return answers;
             }
         }
@@ -96,8 +108,8 @@ impl Authorizer {
         self.prepare(std::slice::from_ref(query)).await;
         let mut patience = Patience::default();
         loop {
-            let (explanation, missing, pending) = self.look_closely(query, patience.unreadable);
-            if missing.is_empty() && !pending || !self.wait(missing, pending, &mut patience).await {
+            let (explanation, missing, under_way) = self.look_closely(query, patience.unreadable);
+            if !self.wait(missing, under_way, &mut patience).await {
                 return explanation;
             }
         }
@@ -123,20 +135,24 @@ impl Authorizer {
     }
 
     /// Reads what is missing, or waits for what is under way. False: no more waiting, the answer stands as it is.
-    async fn wait(&self, missing: Vec<ObjectRef>, pending: bool, patience: &mut Patience) -> bool {
+    async fn wait(&self, missing: Vec<ObjectRef>, under_way: UnderWay, patience: &mut Patience) -> bool {
+        if under_way == UnderWay::Batch {
+            // It ends by itself, however large it is.
+            let _applied = tokio::time::timeout(TICK, self.applied.notified()).await;
+            return true;
+        }
         if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
             patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
             // Some of it may have been read: what can be decided now is.
             return true;
         }
-        if !pending {
+        if under_way == UnderWay::Nothing {
             return false;
         }
         let until = *patience.until.get_or_insert_with(|| Instant::now() + self.options.pending_wait);
         let left = until.saturating_duration_since(Instant::now());
-        !left.is_zero()
-            && tokio::time::timeout(left.min(Duration::from_millis(5)), self.applied.notified()).await.is_ok()
+        !left.is_zero() && tokio::time::timeout(left.min(TICK), self.applied.notified()).await.is_ok()
             || Instant::now() < until
     }
 
@@ -148,38 +164,43 @@ impl Authorizer {
         }
     }
 
-    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, bool) {
+    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
         let mirror = self.mirror.read();
         let mut missing = Vec::new();
-        let mut pending = false;
+        let mut under_way = UnderWay::Nothing;
         let answers = queries.iter().map(|query| {
             let mut look = self.look(&mirror, query, told);
-            pending |= look.pending;
+            under_way = under_way.max(look.under_way);
             missing.append(&mut look.missing);
             self.answer(&mirror, &look, query)
         });
         let answers = answers.collect();
         missing.sort_unstable();
         missing.dedup();
-        (answers, missing, pending)
+        (answers, missing, under_way)
     }
 
     /// `told`: the tracker could not be read, so that what the caller tells stands for the record.
     fn look(&self, mirror: &Mirror, query: &Query<'_>, told: bool) -> Look {
         let view = mirror.directory.view();
         let policy = &mirror.policy;
-        let pending =
-            |deps: &[Dep]| !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view);
+        let under_way = |deps: &[Dep]| match () {
+            () if mirror.halfway => UnderWay::Batch,
+            () if !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view) => {
+                UnderWay::Change
+            }
+            () => UnderWay::Nothing,
+        };
         let resolve = if told { resolve_told } else { resolve };
         match resolve(policy, view, query) {
             Resolved::Decided { decision, reads } => {
-                Look { decision, cached: false, missing: Vec::new(), pending: pending(&reads) }
+                Look { decision, cached: false, missing: Vec::new(), under_way: under_way(&reads) }
             }
             Resolved::Missing(object) => Look {
                 decision: Decision::deny(Reason::Indeterminate),
                 cached: false,
                 missing: vec![object],
-                pending: false,
+                under_way: under_way(&[]),
             },
             Resolved::Case(case) => {
                 let key = case.key(view);
@@ -188,20 +209,20 @@ impl Authorizer {
                         decision: entry.decision,
                         cached: true,
                         missing: Vec::new(),
-                        pending: pending(&entry.deps),
+                        under_way: under_way(&entry.deps),
                     };
                 }
                 let outcome = decide(view, &case);
-                let pending = pending(&outcome.reads);
+                let under_way = under_way(&outcome.reads);
                 if let Some(key) = key.filter(|_| outcome.cacheable) {
                     self.cache.put(key, outcome.decision, &outcome.reads);
                 }
-                Look { decision: outcome.decision, cached: false, missing: outcome.missing.into_vec(), pending }
+                Look { decision: outcome.decision, cached: false, missing: outcome.missing.into_vec(), under_way }
             }
         }
     }
 
-    fn look_closely(&self, query: &Query<'_>, told: bool) -> (Explanation, Vec<ObjectRef>, bool) {
+    fn look_closely(&self, query: &Query<'_>, told: bool) -> (Explanation, Vec<ObjectRef>, UnderWay) {
         let mirror = self.mirror.read();
         let view = mirror.directory.view();
         let policy = &mirror.policy;
@@ -218,7 +239,7 @@ impl Authorizer {
             Resolved::Missing(_) => (Vec::new(), Vec::new()),
         };
         let answer = self.answer(&mirror, &look, query);
-        (Explanation { answer, steps, would_allow }, look.missing, look.pending)
+        (Explanation { answer, steps, would_allow }, look.missing, look.under_way)
     }
 
     /// Everything that a question's decision looks at, as the tracker's side names it.

@@ -165,6 +165,45 @@ fn no_answer_is_older_than_its_revision_while_everything_is_reconciled() {
 }
 
 /// The end of a person's membership and his coming back; two kinds of input of one decision change in turn.
+/// A batch that is too large for one write guard: whoever is asked meanwhile is told of all of it or of none.
+#[test]
+fn no_answer_is_given_halfway() {
+    const TASKS: usize = 3_000;
+    let authorizer = studio(1_000);
+    let name = |at: usize| format!("T{at}");
+    let all = |who: usize| Batch::Delta((0..TASKS).map(|at| Change::Upsert(task(&name(at), who))).collect());
+    authorizer.apply(all(0));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (1..40).for_each(|round| drop(authorizer.apply(all(round % 2))));
+            over.store(true, Ordering::Relaxed);
+        });
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                let asked = [
+                    (person(0), name(0)),
+                    (person(0), name(TASKS - 1)),
+                    (person(1), name(0)),
+                    (person(1), name(TASKS - 1)),
+                ];
+                let queries: Vec<_> =
+                    asked.iter().map(|(who, task)| Query::new(Subject::Person(who), "publish", "task", task)).collect();
+                let mut rounds = 0_u32;
+                while !over.load(Ordering::Relaxed) {
+                    let answers = runtime.block_on(authorizer.check_batch(&queries));
+                    let allowed: Vec<_> = answers.iter().map(|answer| answer.decision.allowed()).collect();
+                    let whole = [[true, true, false, false], [false, false, true, true]];
+                    assert!(whole.iter().any(|whole| *whole == allowed[..]), "{allowed:?}");
+                    rounds += 1;
+                }
+                assert!(rounds > 10, "{rounds}");
+            });
+        }
+    });
+}
+
 #[test]
 fn no_answer_outlives_a_membership() {
     let authorizer = studio(100_000);
