@@ -89,18 +89,14 @@ impl Authorizer {
     /// Decides about every action that applies to the resource of a question, whatever its own action. `None` where
     /// the policy has no such kind.
     pub async fn list_actions(&self, query: &Query<'_>) -> Option<Actions> {
-        let (listed, freshness) = {
-            let mirror = self.mirror.read();
-            let listed = mirror.policy.list(mirror.directory.view(), query)?;
-            (listed, self.freshness(mirror.directory.revision(), self.age.moment()))
-        };
-        let queries: Vec<_> = listed.iter().map(|listed| query.about(&listed.action, &listed.field)).collect();
-        let answers = self.check_batch(&queries).await;
-        drop(queries);
-        let freshness = answers.first().map_or(freshness, |answer| answer.freshness.clone());
-        // One that has gone since it was listed is no action any more.
-        let known = |(_, answer): &(_, Answer)| answer.decision.code != Reason::ActionUnknown;
-        Some(Actions { answers: listed.into_iter().zip(answers).filter(known).collect(), freshness })
+        self.prepare(std::slice::from_ref(query)).await;
+        let mut patience = Patience::default();
+        loop {
+            let (actions, missing, under_way) = self.look_at_list(query, patience.unreadable)?;
+            if !self.wait(missing, under_way, &mut patience).await {
+                return Some(actions);
+            }
+        }
     }
 
     /// Decides one question and says why.
@@ -164,15 +160,34 @@ impl Authorizer {
         }
     }
 
-    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
+    /// The list and its answers, from one look at the mirror.
+    fn look_at_list(&self, query: &Query<'_>, told: bool) -> Option<(Actions, Vec<ObjectRef>, UnderWay)> {
         let mirror = self.mirror.read();
+        let listed = mirror.policy.list(mirror.directory.view(), query)?;
+        let queries: Vec<_> = listed.iter().map(|listed| query.about(&listed.action, &listed.field)).collect();
+        let (answers, missing, under_way) = self.look_at_each(&mirror, &queries, told);
+        drop(queries);
+        let freshness = self.freshness(mirror.directory.revision(), self.age.moment());
+        Some((Actions { answers: listed.into_iter().zip(answers).collect(), freshness }, missing, under_way))
+    }
+
+    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
+        self.look_at_each(&self.mirror.read(), queries, told)
+    }
+
+    fn look_at_each(
+        &self,
+        mirror: &Mirror,
+        queries: &[Query<'_>],
+        told: bool,
+    ) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
         let mut missing = Vec::new();
         let mut under_way = UnderWay::Nothing;
         let answers = queries.iter().map(|query| {
-            let mut look = self.look(&mirror, query, told);
+            let mut look = self.look(mirror, query, told);
             under_way = under_way.max(look.under_way);
             missing.append(&mut look.missing);
-            self.answer(&mirror, &look, query)
+            self.answer(mirror, &look, query)
         });
         let answers = answers.collect();
         missing.sort_unstable();

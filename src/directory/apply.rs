@@ -172,6 +172,10 @@ impl Writer<'_> {
     }
 
     fn team(&mut self, project: &Id, members: &[Member]) {
+        let table = self.schema.table_of(self.schema.subject.project);
+        if members.is_empty() && self.tables.find(table, project).is_none() {
+            return;
+        }
         let project = self.project(project);
         let members: Vec<_> = members.iter().map(|member| self.member(member)).collect();
         self.set_members(project, members);
@@ -186,7 +190,11 @@ impl Writer<'_> {
     }
 
     fn leave(&mut self, project: &Id, person: &Id) {
-        let (project, person) = (self.project(project), self.person(person));
+        let subject = &self.schema.subject;
+        let project = self.tables.find(self.schema.table_of(subject.project), project);
+        let person = self.tables.find(self.schema.table_of(subject.kind), person);
+        // What was never heard of leaves nothing, and nothing is kept of it.
+        let (Some(project), Some(person)) = (project, person) else { return };
         if self.tables.members.contains_key(&(person, project)) {
             self.unset_member(person, project);
             self.unlist(project, person);

@@ -211,11 +211,11 @@ impl Matches {
             (Actual::Value(Value::List(_) | Value::Map(_)), _) => return Truth::Unknown,
             (Actual::Value(value), How::Equal) => values.contains(value),
             (Actual::Value(_), How::ContainsAll | How::ContainsAny) => return Truth::Unknown,
-            (Actual::Fields(vals), How::Equal) => match vals.list.as_slice() {
-                [] => values.contains(&Value::Null),
-                [val] => values.iter().any(|value| same(*val, value, view)),
-                _ => return Truth::Unknown,
-            },
+            (Actual::Field(None), How::Equal) => values.contains(&Value::Null),
+            (Actual::Field(Some(val)), How::Equal) => values.iter().any(|value| same(*val, value, view)),
+            (Actual::Field(None), How::ContainsAll | How::ContainsAny) => false,
+            (Actual::Field(Some(_)), How::ContainsAll | How::ContainsAny) => return Truth::Unknown,
+            (Actual::Fields(_), How::Equal) => return Truth::Unknown,
             (Actual::Fields(vals), How::ContainsAll) => {
                 values.iter().all(|value| vals.list.iter().any(|val| same(*val, value, view)))
             }

@@ -42,6 +42,7 @@ struct Project {
     named: FxHashMap<(KindNo, Str), Key>,
     /// By kind, and then in the order of the settings; each name once.
     listed: Vec<Key>,
+    all: FxHashSet<Key>,
 }
 
 /// What came of a change of records.
@@ -76,10 +77,11 @@ impl Declarations {
 
     /// Puts a project's actions in order. Of several with one name the first is meant.
     fn index(&mut self, project: Key, view: View<'_>) {
-        let of = |(key, declared): (&Key, &Declared)| {
-            (declared.project == project).then(|| (declared.kind, declared.order, view.id(*key).cloned(), *key))
+        let Some(held) = self.projects.get_mut(&project) else { return };
+        let of = |key: &Key| {
+            self.actions.get(key).map(|declared| (declared.kind, declared.order, view.id(*key).cloned(), *key))
         };
-        let mut listed: Vec<_> = self.actions.iter().filter_map(of).collect();
+        let mut listed: Vec<_> = held.all.iter().filter_map(of).collect();
         listed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
         let mut listed: Vec<_> = listed.into_iter().map(|(.., key)| key).collect();
         let mut named = FxHashMap::default();
@@ -90,7 +92,7 @@ impl Declarations {
         if listed.is_empty() {
             self.projects.remove(&project);
         } else {
-            self.projects.insert(project, Project { named, listed });
+            (held.named, held.listed) = (named, listed);
         }
     }
 }
@@ -104,18 +106,24 @@ impl Policy {
             return self.follow_all(view);
         }
         let mut changed = FxHashSet::default();
+        let mut rights = Vec::new();
         for dep in &touched.deps {
             let Dep::Node(key) = dep else { continue };
             match view.table(*key) {
                 Some(table) if table == records => drop(changed.insert(*key)),
                 Some(table) if Some(table) == self.right_records() => {
-                    // Whether there is such a right bears on the actions that name it.
-                    let Some(right) = view.id(*key).map(ToString::to_string) else { continue };
-                    let names = |action: &&Key| view.row(**action).is_some_and(|row| names(row, &right));
-                    changed.extend(self.declarations.actions.keys().filter(names));
+                    rights.extend(view.id(*key).map(ToString::to_string));
                 }
                 _ => {}
             }
+        }
+        // Whether there is such a right bears on the actions that name it, and on those that leave it to a default.
+        if !rights.is_empty() {
+            let asks = self.schema.kind(records).and_then(|def| def.field_no("required_rights"));
+            let by_default =
+                |row: &Row| !asks.is_some_and(|no| matches!(row.cell(no), Cell::Any(asked) if **asked != Value::Null));
+            let names = |action: &&Key| view.row(**action).is_some_and(|row| by_default(row) || names(row, &rights));
+            changed.extend(self.declarations.actions.keys().filter(names));
         }
         self.compile(view, changed, records)
     }
@@ -151,6 +159,7 @@ impl Policy {
                 Some(mut new) => {
                     buttons::say(&self.tracker, &mut new.rule);
                     projects.insert(new.project);
+                    self.declarations.projects.entry(new.project).or_default().all.insert(key);
                     let old = self.declarations.actions.get(&key);
                     if old.is_none_or(|old| old.notes != new.notes) {
                         followed.notes.extend_from_slice(&new.notes);
@@ -159,7 +168,13 @@ impl Policy {
                 }
                 None => self.declarations.actions.remove(&key),
             };
-            projects.extend(old.map(|old| old.project));
+            if let Some(old) = old {
+                let moved = self.declarations.actions.get(&key).is_none_or(|new| new.project != old.project);
+                if let Some(project) = self.declarations.projects.get_mut(&old.project).filter(|_| moved) {
+                    project.all.remove(&key);
+                }
+                projects.insert(old.project);
+            }
             followed.touched.push(Dep::Node(key));
         }
         followed.notes.sort_unstable();
@@ -214,17 +229,17 @@ fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo) -> Option
     Some(Declared { project, kind, name: Str::from(name), label: Str::from(label), order, rule, notes })
 }
 
-/// Whether the record's texts have this name in them.
-fn names(row: &Row, right: &str) -> bool {
-    fn within(value: &Value, right: &str) -> bool {
+/// Whether the record's texts have one of these names in them.
+fn names(row: &Row, rights: &[String]) -> bool {
+    fn within(value: &Value, rights: &[String]) -> bool {
         match value {
-            Value::Text(text) => text.contains(right),
-            Value::List(list) => list.iter().any(|value| within(value, right)),
-            Value::Map(entries) => entries.iter().any(|(_, value)| within(value, right)),
+            Value::Text(text) => rights.iter().any(|right| text.contains(right.as_str())),
+            Value::List(list) => list.iter().any(|value| within(value, rights)),
+            Value::Map(entries) => entries.iter().any(|(_, value)| within(value, rights)),
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
-    row.cells.iter().any(|cell| matches!(cell, Cell::Any(value) if within(value, right)))
+    row.cells.iter().any(|cell| matches!(cell, Cell::Any(value) if within(value, rights)))
 }
 
 fn cell<'r>(def: &KindDef, row: &'r Row, field: &str) -> Option<&'r Cell> {

@@ -364,14 +364,16 @@ impl<'v> Walk<'v> {
         let mut truth = if roles.unknown { Truth::Unknown } else { Truth::No };
         for role in roles.list {
             let Val::Key(key) = role else { continue };
-            let is = match wanted {
-                RoleName::Id(id) => self.view.id(key).map(|held| held == id),
-                RoleName::Name(name) => self.row(key).map(|row| *row.name == *name.as_str()),
+            let Some(row) = self.row(key) else {
+                truth = Truth::Unknown;
+                continue;
             };
-            match is {
-                Some(true) => return Truth::Yes,
-                Some(false) => {}
-                None => truth = Truth::Unknown,
+            let is = match wanted {
+                RoleName::Id(id) => self.view.id(key) == Some(id),
+                RoleName::Name(name) => *row.name == *name.as_str(),
+            };
+            if is {
+                return Truth::Yes;
             }
         }
         truth

@@ -111,7 +111,10 @@ impl Limecraft {
             if pushed { apply_snapshot(push, &whole) } else { push.restart(whole.revision, &whole.changes) }
         };
         let look = match tokio::task::spawn_blocking(move || feed.apply(held, apply)).await {
-            Ok(Ok(_)) => Look::Whole,
+            Ok(Ok(_)) => {
+                *self.taken.lock() = Some((stamp, Look::Whole));
+                return Look::New;
+            }
             Ok(Err(refused)) => {
                 tracing::error!("the snapshot file is not applied: {refused}");
                 Look::Broken
@@ -129,6 +132,8 @@ enum Look {
     /// There is none.
     None,
     Whole,
+    /// Whole, and taken up by this look: the feed has yet to be heard.
+    New,
     Broken,
 }
 
@@ -188,7 +193,7 @@ async fn watched(source: Option<Limecraft>) -> Option<(Option<Signal>, Option<Li
     tokio::time::sleep(POLL).await;
     match (source.take_up().await, source.pushed) {
         // An old file says nothing about what was to be pushed since, and a broken one is not what is followed.
-        (_, true) => Some((None, Some(source))),
+        (_, true) | (Look::New, false) => Some((None, Some(source))),
         (Look::Whole | Look::None, false) => Some((Some(Signal::Heartbeat), Some(source))),
         (Look::Broken, false) => Some((Some(Signal::Lost("the snapshot file cannot be read".to_owned())), None)),
     }

@@ -139,6 +139,12 @@ async fn a_replay_does_nothing_and_a_gap_is_healed_by_a_snapshot() {
     let gap = events(&app, json!([role(2), role(4)])).await;
     assert_eq!(gap.status, StatusCode::CONFLICT);
     assert_eq!((&gap.body["revision"], &gap.body["got"]), (&json!(1720), &json!(1722)));
+    let old = snapshot(&app, &studio(1721)).await;
+    assert_eq!(
+        (old.status, &old.body["revision"]),
+        (StatusCode::CONFLICT, &json!(1722)),
+        "it may lack what was missed"
+    );
     assert!(gap.body["error"].as_str().unwrap().contains("send a snapshot"), "{}", gap.body);
     assert_eq!(count(&app, "role").await, 2, "nothing of the request is applied");
     for list in [json!([]), json!([role(2)])] {

@@ -195,9 +195,14 @@ fn roles_by_name_and_id_and_what_happens_when_they_change() {
     assert_eq!(codes(&platform), [Restricted, Granted, Granted, Restricted]);
     platform.join(&[], &[]);
     assert_eq!(codes(&platform), [Restricted; 4]);
-    // A role that nobody has told of yet: neither has nor has not.
+    // A role that nobody has told of yet, or not any more: neither has nor has not.
     platform.join(&["8"], &[]);
     assert_eq!(platform.production("ann", "named").0, Reason::Indeterminate);
+    platform.join(&["7"], &[]);
+    let reads = platform.production("ann", "numbered").1;
+    let touched = platform.apply([Change::Remove(ObjectRef::new("role", "7"))]);
+    assert!(shares(&touched, &reads));
+    assert_eq!(platform.production("ann", "numbered").0, Reason::Indeterminate);
     for bad in ["", "Editor", "!name[Editor]", "name[Editor]|", "id[]"] {
         platform.action("production", "bad", &show, &Value::Null, &Value::text(bad));
         assert_eq!(platform.production("ann", "bad").0, Reason::InvalidPolicy, "{bad}");
@@ -294,6 +299,14 @@ fn the_mirror_goes_before_what_callers_say() {
     assert_eq!(platform.eo("a", "o", &told, true), Reason::ResourceUnknown, "it is gone");
     let query = Query::new(Subject::Person("ann"), "a", "eo", "p");
     assert_eq!(platform.ask(&query).0.code, Reason::ResourceUnknown, "no production is named");
+    // What is held of an object and is no object at all tells nothing.
+    for odd in [json("[]"), json(r#""x""#), json("true")] {
+        platform.holds_eo("odd", &odd);
+        assert_eq!(platform.eo("a", "odd", &told, true), Reason::Indeterminate, "{odd:?}");
+    }
+    let not_one = json(r#"[{"key": "eo.id", "values": [1], "modifiers": ["NOT"]}]"#);
+    platform.action("eo", "c", &Value::text("!X"), &not_one, &Value::Null);
+    assert_eq!(platform.eo("c", "1", &told, true), Reason::Indeterminate, "the question names it 1");
     // Without a filter that looks at the object, the answer is the same for every object and can be kept.
     platform.action("annotation", "b", &Value::Null, &Value::Null, &Value::Null);
     let query = Query::new(Subject::Person("ann"), "b", "annotation", "p");

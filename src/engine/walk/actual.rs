@@ -15,28 +15,47 @@ pub(in crate::engine) enum Actual<'v> {
     Absent,
     /// As a caller or a tracker wrote it.
     Value(&'v Value),
-    /// What fields of the mirror hold.
+    /// A field of the mirror that holds one value, or none.
+    Field(Option<Val<'v>>),
+    /// A field of the mirror that holds a list.
     Fields(Vals<'v>),
 }
 
 impl<'v> Walk<'v> {
     /// The value at the end of a filter's path.
     pub(in crate::engine) fn actual(&mut self, path: &'v Path) -> Actual<'v> {
-        let Some((Step::Attribute(names), before)) = path.steps.split_last() else {
-            let vals = self.values(path);
-            return if vals.unknown { Actual::Unknown } else { Actual::Fields(vals) };
-        };
-        if path.root == Root::Resource && before.is_empty() && self.case.resource == Target::Described {
+        let Some((last, before)) = path.steps.split_last() else { return Actual::Unknown };
+        let described = path.root == Root::Resource && before.is_empty() && self.case.resource == Target::Described;
+        if let (Step::Attribute(names), true) = (last, described) {
             return self.told(names);
         }
         let mut objects = self.root(&path.root);
         for step in before {
             objects = self.step(step, objects);
         }
-        match objects.list.as_slice() {
-            [Val::Key(key)] if !objects.unknown => self.attribute(*key, names),
-            [] if !objects.unknown => Actual::Absent,
-            _ => Actual::Unknown,
+        let object = match objects.list.as_slice() {
+            [Val::Key(key)] if !objects.unknown => *key,
+            [] if !objects.unknown => return Actual::Absent,
+            _ => return Actual::Unknown,
+        };
+        match last {
+            Step::Attribute(names) => self.attribute(object, names),
+            Step::Field { no, .. } => {
+                let list = self.row(object).is_some_and(|row| matches!(row.cell(*no), Cell::Texts(_) | Cell::Refs(_)));
+                self.last(last, object, list)
+            }
+            _ => self.last(last, object, false),
+        }
+    }
+
+    fn last(&mut self, step: &'v Step, object: Key, list: bool) -> Actual<'v> {
+        let mut from = Vals::default();
+        from.list.push(Val::Key(object));
+        let vals = self.step(step, from);
+        match (vals.unknown, list) {
+            (true, _) => Actual::Unknown,
+            (false, true) => Actual::Fields(vals),
+            (false, false) => Actual::Field(vals.list.first().copied()),
         }
     }
 
@@ -45,11 +64,12 @@ impl<'v> Walk<'v> {
         let Some(row) = self.row(key) else { return Actual::Unknown };
         let held: &'v Row = row;
         let field = schema.kind(schema.table_of(held.kind)).and_then(|def| def.attributes);
-        match field.map(|field| held.cell(field)) {
+        match field.map_or(&Cell::Unset, |field| held.cell(field)) {
             // The tracker's side gave the whole object.
-            Some(Cell::Any(value)) if **value != Value::Null => {
+            Cell::Any(value) if matches!(**value, Value::Map(_)) => {
                 find(value, names).map_or(Actual::Absent, Actual::Value)
             }
+            Cell::Any(value) if **value != Value::Null => Actual::Unknown,
             _ if self.case.resource == Target::Object(key) => self.told(names),
             _ => Actual::Unknown,
         }
@@ -61,7 +81,8 @@ impl<'v> Walk<'v> {
         let query = self.case.query;
         match query.properties.as_deref().and_then(|properties| find(properties, names)) {
             Some(value) => Actual::Value(value),
-            None if query.complete => Actual::Absent,
+            // The question names the object: its id is known, if not in what form the object has it.
+            None if query.complete && !matches!(names, [name] if name == "id") => Actual::Absent,
             None => Actual::Unknown,
         }
     }

@@ -36,7 +36,7 @@ pub struct Feed {
     schema: Arc<Schema>,
     state: Mutex<State>,
     /// Held by the push that is worked on.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     /// Whether there is a whole state that may be listened to.
     ready: watch::Sender<bool>,
 }
@@ -49,6 +49,8 @@ struct State {
     recent: Recent,
     /// An event was missed: what is held is not what the tracker has.
     lost: bool,
+    /// The newest revision that was told of: what is older does not make up for what was missed.
+    seen: u64,
     listener: Option<mpsc::UnboundedSender<Signal>>,
     /// Who listened until the gap, and is told of it.
     left: Option<mpsc::UnboundedSender<Signal>>,
@@ -82,7 +84,9 @@ pub enum Refused {
     Lost { have: u64 },
     #[error("nothing is held yet: send a snapshot first")]
     Empty,
-    #[error("the snapshot's revision {got} is older than {have}, which is held: send one that is as new")]
+    #[error(
+        "the snapshot's revision {got} is older than {have}, which is held or was told of: send one that is as new"
+    )]
     Older { have: u64, got: u64 },
     #[error("other pushes are being worked on: send it again a little later")]
     Busy,
@@ -145,11 +149,17 @@ impl Feed {
             revision: None,
             recent: Recent::default(),
             lost: false,
+            seen: 0,
             listener: None,
             left: None,
             waiting: Vec::new(),
         };
-        Arc::new(Self { schema, state: Mutex::new(state), turn: Semaphore::new(1), ready: watch::Sender::new(false) })
+        Arc::new(Self {
+            schema,
+            state: Mutex::new(state),
+            turn: Arc::new(Semaphore::new(1)),
+            ready: watch::Sender::new(false),
+        })
     }
 
     /// The kinds that records can be of.
@@ -166,13 +176,15 @@ impl Feed {
         parse: impl FnOnce() -> Result<P, Refused> + Send + 'static,
         apply: impl FnOnce(&mut Push<'_>, P) -> Result<(), Refused> + Send + 'static,
     ) -> Result<Accepted, Refused> {
-        let _turn = match tokio::time::timeout(PATIENCE, self.turn.acquire()).await {
+        let turn = match tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) | Err(_) => return Err(Refused::Busy),
         };
         let this = Arc::clone(self);
-        let worked = tokio::task::spawn_blocking(move || this.apply(parse()?, apply));
-        match worked.await.map_err(|error| Refused::Failed(error.to_string()))? {
+        // The work goes on where whoever sent it has gone, and so does its turn.
+        let worked = tokio::task::spawn_blocking(move || (parse().and_then(|parsed| this.apply(parsed, apply)), turn));
+        let (outcome, _turn) = worked.await.map_err(|error| Refused::Failed(error.to_string()))?;
+        match outcome {
             Ok((accepted, Some(receipt))) => {
                 let taken = tokio::time::timeout(PATIENCE, receipt.acknowledged()).await;
                 taken.map(|()| accepted).map_err(|_| Refused::Slow { revision: accepted.revision })
@@ -217,6 +229,7 @@ impl Feed {
             }
         };
         if let Err(Refused::Gap { have, got }) = outcome {
+            state.seen = state.seen.max(got);
             state.lose(&format!("revision {got} came after {have}: a snapshot is needed"));
         }
         let ready = state.revision.is_some() && !state.lost;
@@ -259,7 +272,8 @@ impl Feed {
     /// Everything that is held; `None` before the first snapshot. Takes its time.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let state = self.state.lock();
-        state.revision.map(|_| state.store.snapshot())
+        // What is known to be old is not read again as if it were new.
+        state.revision.filter(|_| !state.lost).map(|_| state.store.snapshot())
     }
 
     /// What is held of these objects.
@@ -324,7 +338,8 @@ impl Push<'_> {
     /// # Errors
     /// Where what is held is newer.
     pub fn replace(&mut self, revision: u64, changes: &[Change]) -> Result<(), Refused> {
-        if let Some(have) = self.state.revision.filter(|have| *have > revision) {
+        let newest = self.state.revision.map(|have| have.max(self.state.seen));
+        if let Some(have) = newest.filter(|have| *have > revision) {
             return Err(Refused::Older { have, got: revision });
         }
         self.restart(revision, changes)
@@ -352,6 +367,11 @@ impl Push<'_> {
     /// Where it is not the next, or nothing is held that it could change.
     pub fn step(&mut self, id: &str, revision: u64) -> Result<Step, Refused> {
         if self.state.recent.contains(id) || self.known.contains(id) {
+            if self.state.revision.is_none_or(|have| revision > have) {
+                let used =
+                    format!("event `{id}` of revision {revision}: an older event had this id; give each its own");
+                return Err(Refused::Invalid(vec![used]));
+            }
             self.accepted.replayed += 1;
             return Ok(Step::Replay);
         }
@@ -425,6 +445,7 @@ impl Push<'_> {
         accepted.revision = state.revision.unwrap_or_default();
         let receipt = if replaced.is_some() {
             state.lost = false;
+            state.seen = 0;
             Some(state.tell(vec![Signal::Reload { scope: Scope::All, objects: Vec::new() }], Vec::new()))
         } else if revision.is_some() || heartbeat {
             Some(state.tell(Vec::new(), changes))

@@ -78,6 +78,11 @@ impl<'t> One<'_, '_, 't> {
             "x.annotation.update" => self.attributes("annotation"),
             "x.eo.delete" => self.no_object("eo"),
             "x.annotation.delete" => self.no_object("annotation"),
+            // These names are ours: a misspelt one is not another's event that bears on nothing.
+            kind if kind.starts_with("x.") => {
+                self.complaints.add(self.path.key("type"), format!("there is no event type `{kind}`"));
+                Ok(())
+            }
             _ => {
                 self.push.ignore();
                 Ok(())
@@ -180,7 +185,7 @@ impl<'t> One<'_, '_, 't> {
                 record.name = Str::from(name);
             }
             set(&mut record, "status", status.map(|status| Value::text(status.name())));
-            set(&mut record, "account_id", account_id.map(|id| Value::text(&id.to_string())));
+            set(&mut record, "account_id", account_id.map(|id| records::number(Some(id))));
             self.push.change(Change::Upsert(record));
         }
         actions.map_or(Ok(()), |actions| self.actions(&actions))

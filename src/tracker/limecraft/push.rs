@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::{Limecraft, apply_snapshot, document, events, parse_snapshot};
@@ -103,7 +103,7 @@ impl Door {
         if !is_json(headers) {
             return Err(Problem::Type);
         }
-        let text = self.body(what, headers, body).await?;
+        let (text, _reading) = self.body(what, headers, body).await?;
         let feed = self.source.feed();
         let accepted = match what {
             What::Snapshot => {
@@ -114,7 +114,12 @@ impl Door {
         Ok(accepted)
     }
 
-    async fn body(&self, what: What, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
+    async fn body(
+        &self,
+        what: What,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(String, SemaphorePermit<'_>), Problem> {
         let limit = what.limit();
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let mut data = body.into_data_stream();
@@ -122,7 +127,7 @@ impl Door {
             drop_rest(&mut data).await;
             return Err(what.too_large());
         }
-        let Ok(Ok(_reading)) = timeout(WHOLE, self.reading.acquire()).await else {
+        let Ok(Ok(reading)) = timeout(WHOLE, self.reading.acquire()).await else {
             return Err(Refused::Busy.into());
         };
         let whole = async {
@@ -140,7 +145,8 @@ impl Door {
         if let Err(Problem::TooLarge { .. }) = read {
             drop_rest(&mut data).await;
         }
-        String::from_utf8(read?).map_err(|error| Problem::Encoding(error.utf8_error().valid_up_to()))
+        let text = String::from_utf8(read?);
+        Ok((text.map_err(|error| Problem::Encoding(error.utf8_error().valid_up_to()))?, reading))
     }
 }
 

@@ -28,8 +28,10 @@ fn names(names: &[String]) -> Value {
     Value::texts(names.iter().map(String::as_str))
 }
 
-fn optional(id: Option<i64>) -> Value {
-    id.map_or(Value::Null, |id| Value::Text(text(id)))
+/// A number that filters compare with numbers.
+#[expect(clippy::cast_precision_loss, reason = "as every reader of JSON has it")]
+pub(super) fn number(number: Option<i64>) -> Value {
+    number.map_or(Value::Null, |number| Value::Number(number as f64))
 }
 
 /// A person.
@@ -50,7 +52,7 @@ pub(super) fn production(of: &Production) -> Record {
     Record::new("production", &text(*id))
         .named(name)
         .with("status", Value::text(status.name()))
-        .with("account_id", optional(*account_id))
+        .with("account_id", number(*account_id))
 }
 
 /// All that lies in a production, itself and its members included.
@@ -89,7 +91,7 @@ pub(super) fn team(team: &Team) -> Record {
     let Team { id, name, account_id, user_ids, rights, production_ids } = team;
     Record::new("team", &text(*id))
         .named(name.as_deref().unwrap_or_default())
-        .with("account_id", optional(*account_id))
+        .with("account_id", number(*account_id))
         .with("users", ids(user_ids))
         .with("productions", ids(production_ids))
         .with("rights", names(rights))
@@ -114,11 +116,13 @@ pub(super) fn actions(production: i64, actions: &Actions) -> Vec<Record> {
     let lists = [("production", production_actions), ("annotation", clip_actions), ("eo", eo_actions)];
     let mut records = Vec::new();
     for (kind, list) in lists {
-        let mut taken: FxHashMap<String, u32> = FxHashMap::default();
+        let given = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
+        // A given id is that action's alone, wherever in the list a label says the same.
+        let mut taken: FxHashMap<String, u32> =
+            list.iter().filter_map(|action| given(&action.id)).map(|id| (id, 1)).collect();
         for (order, action) in list.iter().enumerate() {
             let Action { id, label, required_rights, filters, required_roles, operator: _ } = action;
-            let given = [id, label].into_iter().flatten().find(|name| !name.is_empty());
-            let name = unique(given.map_or("", String::as_str), &mut taken);
+            let name = given(id).unwrap_or_else(|| unique(label.as_deref().unwrap_or_default(), &mut taken));
             let order = u32::try_from(order).unwrap_or(u32::MAX);
             let production = text(production);
             records.push(

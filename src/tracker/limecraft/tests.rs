@@ -259,7 +259,7 @@ fn events_do_what_they_say() {
     assert!(record(&source, "action", "2336/eo/Only").is_some());
     let production = record(&source, "production", "2336").unwrap();
     assert_eq!((production.name.as_str(), production.field("status")), ("Q", Some(&Value::text("Archived"))));
-    assert_eq!(production.field("account_id"), Some(&Value::text("63625")));
+    assert_eq!(production.field("account_id"), Some(&Value::Number(63625.0)));
 
     let leaving = json!({"id": "e12", "revision": 1730, "type": "Team.remove", "production_id": 2336, "user_id": 13});
     post(&source, json!([leaving])).unwrap();
@@ -336,13 +336,17 @@ fn replays_gaps_and_snapshots() {
     let third = event(3, "x.user.upsert", json!({"id": 16, "active": true}));
     assert_eq!(post(&source, json!([third])), Err(Refused::Lost { have: 1720 }));
     assert_eq!(post(&source, json!([])), Err(Refused::Lost { have: 1720 }));
-    assert_eq!(put(&source, &studio()), Err(Refused::Older { have: 1720, got: 1718 }));
+    assert_eq!(put(&source, &studio()), Err(Refused::Older { have: 1722, got: 1718 }));
     let mut newer = studio();
     newer["revision"] = json!(1722);
     put(&source, &newer).unwrap();
     assert_eq!(post(&source, json!([])).unwrap().revision, 1722);
     assert_eq!(post(&source, json!([event(5, "A", Json::Null)])).unwrap().ignored, 1);
     assert!(record(&source, "person", "14").is_none(), "the snapshot is everything");
+    let mut reused = event(6, "Team.remove", Json::Null);
+    reused["id"] = second["id"].clone();
+    assert!(problems(post(&source, json!([reused])))[0].contains("an older event had this id"));
+    assert_eq!(source.feed().revision(), Some(1723));
 }
 
 #[test]

@@ -253,7 +253,7 @@ impl<'de> Visitor<'de> for ActionVisitor {
 /// Whether a key is the other one misspelt.
 fn is_nearly(key: &str, meant: &str) -> bool {
     let plain = |text: &str| text.replace(['_', '-', ' '], "").to_ascii_lowercase();
-    strsim::osa_distance(&plain(key), &plain(meant)) <= 2
+    strsim::osa_distance(&plain(key), &plain(meant)) <= usize::from(meant.len() > 8) + 1
 }
 
 // === impl Object ===

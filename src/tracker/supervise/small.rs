@@ -160,7 +160,11 @@ impl<S: Source> Supervisor<S> {
             self.authorizer.clear_pending(&clear);
         }
         // All that was announced up to the last signal is in the mirror now.
-        if self.queue.is_empty() && self.state == crate::authorizer::Feed::Live && !self.is_load_owed() {
+        if self.queue.is_empty()
+            && self.kept.is_empty()
+            && self.state == crate::authorizer::Feed::Live
+            && !self.is_load_owed()
+        {
             self.authorizer.known_equal(self.heard.steady);
         }
     }

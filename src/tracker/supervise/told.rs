@@ -48,9 +48,11 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    /// Applies what was told, unless a load is under way or owed; returns the receipts to acknowledge.
+    /// Applies what was told, unless a load is under way, owed or may turn out to be; returns the receipts to
+    /// acknowledge.
     pub(super) fn apply_kept(&mut self) -> Vec<Receipt> {
-        if self.kept.is_empty() || !self.loaded || self.loading.is_some() || self.is_load_owed() {
+        let behind = !self.loaded || self.stream.is_none() || self.catching_up > 0;
+        if self.kept.is_empty() || behind || self.loading.is_some() || self.is_load_owed() {
             return Vec::new();
         }
         self.kept.any = false;

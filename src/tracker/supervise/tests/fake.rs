@@ -40,6 +40,7 @@ pub(super) struct Fake {
     loads: Arc<watch::Sender<bool>>,
     rereads: Arc<watch::Sender<bool>>,
     probes: Arc<watch::Sender<bool>>,
+    logs: Arc<watch::Sender<bool>>,
 }
 
 struct Told {
@@ -128,7 +129,7 @@ impl Fake {
             most_at_once: 0,
         };
         let held = || Arc::new(watch::channel(false).0);
-        Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held(), probes: held() }
+        Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held(), probes: held(), logs: held() }
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -187,6 +188,10 @@ impl Fake {
 
     pub(super) fn refuse_rereads_of(&self, object: Option<ObjectRef>) {
         self.told.lock().failing = object.map(|object| (object, SourceError::Refused("403".into())));
+    }
+
+    pub(super) fn hold_logs(&self, hold: bool) {
+        self.logs.send_replace(hold);
     }
 
     pub(super) fn hold_probes(&self, hold: bool) {
@@ -295,6 +300,7 @@ impl Source for Fake {
     }
 
     async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
+        released(&self.logs).await;
         let mut told = self.told.lock();
         told.calls.push(Call::CatchUp(since));
         Ok(told.log.clone())

@@ -125,3 +125,20 @@ async fn what_is_told_before_the_feed_is_whole_again_proves_nothing() {
     assert!(running.may_comment().await);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_told_before_the_log_is_read_waits_for_the_load_that_may_follow() {
+    let running = Running::start(options()).await;
+    running.fake.hold_logs(true);
+    running.fake.log(None::<CatchUp>);
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("reconnected", async |running| running.stats.reconnects.get() == 1).await;
+    let (signal, receipt) = told(true, "9");
+    running.fake.signal(signal);
+    assert!(!is_acknowledged(&receipt).await, "what was missed is not known yet");
+    running.fake.hold_logs(false);
+    receipt.acknowledged().await;
+    assert_eq!(loads(&running), 2);
+    assert!(!running.may_comment().await, "the load is newer than what was told before it");
+    running.stop().await;
+}
