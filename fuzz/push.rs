@@ -38,7 +38,7 @@ fn line(change: Change) -> String {
 
 fn pushed(feed: &Feed, apply: impl FnOnce(&mut Push<'_>) -> Result<(), Refused>) {
     let (before, revision) = (held(feed), feed.revision());
-    match feed.apply((), |push, ()| apply(push)) {
+    match feed.apply((), None, |push, ()| apply(push)) {
         Ok((accepted, _)) => assert_eq!(feed.revision().unwrap_or_default(), accepted.revision),
         Err(refused) => {
             assert!(!refused.to_string().is_empty());

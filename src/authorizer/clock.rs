@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+/// The clock begins so long before it is made: what is older than the process has an age too.
+const BEFORE: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 /// Monotonic time, with the wall-clock time that belongs to it.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -16,7 +19,10 @@ pub struct Clock {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self { start: Instant::now(), wall: SystemTime::now(), ahead: Arc::default() }
+        let (start, wall) = (Instant::now(), SystemTime::now());
+        let before = start.checked_sub(BEFORE).zip(wall.checked_sub(BEFORE));
+        let (start, wall) = before.unwrap_or((start, wall));
+        Self { start, wall, ahead: Arc::default() }
     }
 
     /// Moves this clock and all its clones on. For tests.
@@ -24,7 +30,7 @@ impl Clock {
         self.ahead.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Time since the clock was made.
+    /// Time since the clock's beginning.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed() + Duration::from_millis(self.ahead.load(Ordering::Relaxed))
     }

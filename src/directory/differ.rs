@@ -18,7 +18,7 @@ use crate::model::value::Value;
 impl Directory {
     /// The changes that make the mirror equal to the snapshot, objects of `except` left alone.
     pub fn difference(&self, snapshot: Snapshot) -> Vec<Change> {
-        let Snapshot { complete, teams, changes, except } = snapshot;
+        let Snapshot { complete, teams, changes, age: _, except } = snapshot;
         let except = self.tabled(&except);
         let mut removals = self.removals(&complete, teams, &changes, &except);
         let mut differences: Vec<_> =

@@ -1,6 +1,7 @@
 //! What a connector hands to the mirror, and what the mirror says about whom it touches.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::id::{Id, Key, ObjectRef, Str};
 use super::record::{Member, Record};
@@ -41,6 +42,8 @@ pub struct Snapshot {
     /// Whether `changes` has a `Team` for every project; teams that it leaves out are then empty.
     pub teams: bool,
     pub changes: Vec<Change>,
+    /// How old it was already when it was read.
+    pub age: Duration,
     /// Objects that an event named while this was being read: what the mirror has of them is newer, so they are left alone.
     pub except: HashSet<ObjectRef>,
 }

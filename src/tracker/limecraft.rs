@@ -106,11 +106,12 @@ impl Limecraft {
             return look;
         }
         let (feed, pushed) = (Arc::clone(&self.feed), self.pushed);
+        // Nothing but the file is the truth where nobody pushes; else it is as old as it says.
+        let since = pushed.then(|| held.as_of);
         let apply = move |push: &mut Push<'_>, whole: Arc<Whole>| {
-            // Nothing but the file is the truth where nobody pushes.
             if pushed { apply_snapshot(push, &whole) } else { push.restart(whole.revision, &whole.changes) }
         };
-        let look = match tokio::task::spawn_blocking(move || feed.apply(held, apply)).await {
+        let look = match tokio::task::spawn_blocking(move || feed.apply(held, since, apply)).await {
             Ok(Ok(_)) => {
                 *self.taken.lock() = Some((stamp, Look::Whole));
                 return Look::New;
@@ -162,6 +163,12 @@ impl Source for Limecraft {
                     None => stream::pending().boxed(),
                 };
                 return Ok(stream::select(pushes, file).boxed());
+            }
+            if self.feed.is_of_a_file() {
+                // What the file says is loaded meanwhile, and is as old as it is.
+                return Err(SourceError::Unavailable(
+                    "no push has said yet what came after the snapshot file".to_owned(),
+                ));
             }
             match &self.file {
                 Some(_) => tokio::time::sleep(POLL).await,

@@ -318,8 +318,13 @@ async fn a_file_and_pushes_go_together() {
     let path = directory.path().join("studio.json");
     fs::write(&path, studio(1718).to_string()).unwrap();
     let app = app(Some(path.clone())).await;
-    until(&app, "live", async |app| cursor(app).await == "1718").await;
+    until(&app, "loaded", async |app| count(app, "person").await == 2).await;
+    let age = info(&app).await.freshness.unwrap().age.unwrap();
+    assert!(age.seconds > 3_600, "the file is as old as it says: {age:?}");
+    assert_eq!(app.health("fresh").await.unwrap(), ServingStatus::NotServing);
     assert_eq!(events(&app, json!([role(1)])).await.body["applied"], 1);
+    until(&app, "live", async |app| cursor(app).await == "1719").await;
+    app.wait_for("fresh", ServingStatus::Serving).await;
     // Older than what was pushed: it is not taken up, and neither is a broken one.
     replace(&path, &studio(1718).to_string());
     tokio::time::sleep(Duration::from_millis(800)).await;
@@ -328,6 +333,8 @@ async fn a_file_and_pushes_go_together() {
     assert_eq!(events(&app, json!([role(2)])).await.body["applied"], 1);
     assert_eq!(events(&app, json!([role(9)])).await.status, StatusCode::CONFLICT);
     replace(&path, &studio(1800).to_string());
+    // It makes up for the gap; a push has to say that nothing came after it.
+    until(&app, "taken up", async |app| events(app, json!([])).await.status == StatusCode::OK).await;
     until(&app, "healed", async |app| cursor(app).await == "1800").await;
     assert_eq!(count(&app, "role").await, 1);
     app.end().await;

@@ -8,7 +8,7 @@
 //! Invariant: revisions follow each other without a gap; after a gap the source is lost until a snapshot comes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -51,6 +51,8 @@ struct State {
     lost: bool,
     /// The newest revision that was told of: what is older does not make up for what was missed.
     seen: u64,
+    /// What is held is as it was then, a file says; no push has said since that nothing is missing.
+    since: Option<SystemTime>,
     listener: Option<mpsc::UnboundedSender<Signal>>,
     /// Who listened until the gap, and is told of it.
     left: Option<mpsc::UnboundedSender<Signal>>,
@@ -150,6 +152,7 @@ impl Feed {
             recent: Recent::default(),
             lost: false,
             seen: 0,
+            since: None,
             listener: None,
             left: None,
             waiting: Vec::new(),
@@ -182,7 +185,8 @@ impl Feed {
         };
         let this = Arc::clone(self);
         // The work goes on where whoever sent it has gone, and so does its turn.
-        let worked = tokio::task::spawn_blocking(move || (parse().and_then(|parsed| this.apply(parsed, apply)), turn));
+        let worked =
+            tokio::task::spawn_blocking(move || (parse().and_then(|parsed| this.apply(parsed, None, apply)), turn));
         let (outcome, _turn) = worked.await.map_err(|error| Refused::Failed(error.to_string()))?;
         match outcome {
             Ok((accepted, Some(receipt))) => {
@@ -200,12 +204,14 @@ impl Feed {
     }
 
     /// Applies a push to the state and tells whoever listens. Blocks; the receipt is acknowledged by the mirror.
+    /// `since`: what is applied is as it was then, and pushes will say what came after.
     ///
     /// # Errors
     /// Where `apply` refuses; everything is then as it was.
     pub fn apply<P>(
         &self,
         parsed: P,
+        since: Option<SystemTime>,
         apply: impl FnOnce(&mut Push<'_>, P) -> Result<(), Refused>,
     ) -> Result<(Accepted, Option<Receipt>), Refused> {
         let mut state = self.state.lock();
@@ -232,7 +238,13 @@ impl Feed {
             state.seen = state.seen.max(got);
             state.lose(&format!("revision {got} came after {have}: a snapshot is needed"));
         }
-        let ready = state.revision.is_some() && !state.lost;
+        if outcome.is_ok() {
+            state.since = since;
+            if since.is_some() {
+                state.part("a snapshot file was taken up: a push has to say that nothing is missing");
+            }
+        }
+        let ready = state.revision.is_some() && !state.lost && state.since.is_none();
         drop(state);
         self.ready.send_if_modified(|was| std::mem::replace(was, ready) != ready);
         outcome
@@ -241,7 +253,7 @@ impl Feed {
     /// Listens, where there is a whole state. Whatever changes after this returned is told.
     pub fn listen(&self) -> Option<BoxStream<'static, Signal>> {
         let mut state = self.state.lock();
-        if state.lost {
+        if state.lost || state.since.is_some() {
             return None;
         }
         let cursor = state.cursor()?;
@@ -273,7 +285,14 @@ impl Feed {
     pub fn snapshot(&self) -> Option<Snapshot> {
         let state = self.state.lock();
         // What is known to be old is not read again as if it were new.
-        state.revision.filter(|_| !state.lost).map(|_| state.store.snapshot())
+        let age = state.since.map(|since| SystemTime::now().duration_since(since).unwrap_or_default());
+        let held = state.revision.filter(|_| !state.lost).map(|_| state.store.snapshot());
+        held.map(|held| Snapshot { age: age.unwrap_or_default(), ..held })
+    }
+
+    /// Whether what is held is as old as a file says, until a push says more.
+    pub fn is_of_a_file(&self) -> bool {
+        self.state.lock().since.is_some()
     }
 
     /// What is held of these objects.
@@ -302,6 +321,11 @@ impl State {
         if !std::mem::replace(&mut self.lost, true) {
             tracing::warn!(why, "the pushed events have a gap");
         }
+        self.part(why);
+    }
+
+    /// Whoever listens has to begin anew.
+    fn part(&mut self, why: &str) {
         if let Some(listener) = self.listener.take() {
             let _gone = listener.send(Signal::Lost(why.to_owned()));
             self.left = Some(listener);

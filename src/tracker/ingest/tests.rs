@@ -22,7 +22,7 @@ fn person(id: &str) -> Change {
 }
 
 fn put(feed: &Feed, revision: u64, changes: &[Change]) -> Result<(), Refused> {
-    feed.apply((), |push, ()| push.replace(revision, changes)).map(drop)
+    feed.apply((), None, |push, ()| push.replace(revision, changes)).map(drop)
 }
 
 fn step(feed: &Feed, id: &str, revision: u64, changes: &[Change]) -> Result<(), Refused> {
@@ -32,7 +32,7 @@ fn step(feed: &Feed, id: &str, revision: u64, changes: &[Change]) -> Result<(), 
         }
         Ok(())
     };
-    feed.apply((), apply).map(drop)
+    feed.apply((), None, apply).map(drop)
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ fn what_is_refused_is_put_back() {
     // Members come in no order.
     let sorted = |lines: Vec<String>| lines.into_iter().map(|line| line.len()).collect::<Vec<_>>();
     let before = sorted(state(&feed));
-    let outcome = feed.apply((), |push, ()| {
+    let outcome = feed.apply((), None, |push, ()| {
         push.step("e", 2)?;
         push.change(person("c"));
         push.change(shot("q"));
@@ -97,12 +97,12 @@ fn what_is_refused_is_put_back() {
     });
     assert_eq!(outcome.map(drop), Err(Refused::Busy));
     assert_eq!((sorted(state(&feed)), feed.revision()), (before, Some(1)));
-    feed.apply((), |push, ()| {
+    feed.apply((), None, |push, ()| {
         assert_eq!(push.store().in_project(&project).count(), 1);
         push.heartbeat()
     })
     .unwrap();
-    let failed = feed.apply((), |push, ()| {
+    let failed = feed.apply((), None, |push, ()| {
         push.replace(5, &[])?;
         Err::<(), _>(Refused::Busy)
     });

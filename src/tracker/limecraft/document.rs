@@ -1,5 +1,7 @@
 //! Reads a snapshot: all that is wrong with it at once, or everything it says.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rustc_hash::FxHashSet;
 
 use super::json::Json;
@@ -27,6 +29,8 @@ const MOST_ACTIONS: usize = 10_000;
 pub struct Whole {
     pub revision: u64,
     pub changes: Vec<Change>,
+    /// When it was written, as it says itself; the epoch where it does not.
+    pub as_of: SystemTime,
 }
 
 /// Complaints about a document, or about one object that an event carries.
@@ -49,7 +53,8 @@ pub fn read(text: &str) -> Result<Whole, Vec<String>> {
     }
     warn(&document);
     let revision = document.revision;
-    Ok(Whole { revision, changes: changes(document) })
+    let as_of = UNIX_EPOCH + Duration::from_millis(document.generated_at_ms.unwrap_or_default());
+    Ok(Whole { revision, changes: changes(document), as_of })
 }
 
 /// What is no snapshot at all is told so, rather than by its first odd key.

@@ -55,11 +55,11 @@ fn source() -> Limecraft {
 
 fn put(source: &Limecraft, studio: &Json) -> Result<Accepted, Refused> {
     let whole = parse_snapshot(&studio.to_string())?;
-    source.feed().apply(whole, |push, whole| apply_snapshot(push, &whole)).map(|(accepted, _)| accepted)
+    source.feed().apply(whole, None, |push, whole| apply_snapshot(push, &whole)).map(|(accepted, _)| accepted)
 }
 
 fn post(source: &Limecraft, list: Json) -> Result<Accepted, Refused> {
-    source.feed().apply(list.to_string(), |push, text| events::apply(push, &text)).map(|(accepted, _)| accepted)
+    source.feed().apply(list.to_string(), None, |push, text| events::apply(push, &text)).map(|(accepted, _)| accepted)
 }
 
 fn held() -> Limecraft {
@@ -364,7 +364,7 @@ fn of_fifty_thousand_members_one_leaves() {
     let mut changes = Vec::new();
     source
         .feed()
-        .apply(json!([leaving]).to_string(), |push, text| {
+        .apply(json!([leaving]).to_string(), None, |push, text| {
             events::apply(push, &text)?;
             changes.extend_from_slice(push.changes());
             Ok(())

@@ -16,8 +16,8 @@ pub(super) struct Document {
     pub(super) source: String,
     pub(super) schema: u64,
     pub(super) revision: u64,
-    #[serde(default, rename = "generated_at_ms")]
-    _generated_at_ms: Option<i64>,
+    #[serde(default)]
+    pub(super) generated_at_ms: Option<u64>,
     #[serde(default)]
     pub(super) rights_catalogue: Vec<String>,
     pub(super) users: Vec<User>,

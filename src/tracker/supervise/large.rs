@@ -117,6 +117,7 @@ impl<S: Source> Supervisor<S> {
                 self.stats.loads.add(1);
                 self.reloading.reset();
                 let (complete, records) = (snapshot.complete.clone(), snapshot.changes.len());
+                let as_of = started.checked_sub(snapshot.age);
                 snapshot.except.clone_from(&newer);
                 let changed = self.apply(Batch::Snapshot(snapshot));
                 let covered = self.queue.covered(&complete, |object| newer.contains(object));
@@ -124,7 +125,9 @@ impl<S: Source> Supervisor<S> {
                 if scope == Scope::All {
                     self.loaded = true;
                     // What was read is at least as new as the beginning, whatever came since.
-                    self.authorizer.known_equal(started);
+                    if let Some(as_of) = as_of {
+                        self.authorizer.known_equal(as_of);
+                    }
                     self.recovering.retain(|object| newer.contains(object));
                 }
                 let seconds = started.elapsed().as_secs_f32();

@@ -235,7 +235,7 @@ impl World {
             .teams
             .retain(|project, _| excepted.contains(&("project", project.clone())) || read.teams.contains_key(project));
         let complete = MIRRORED.iter().map(|kind| Str::from(*kind)).collect();
-        let snapshot = Snapshot { complete, teams: true, changes, except: named.clone() };
+        let snapshot = Snapshot { complete, teams: true, changes, except: named.clone(), ..Snapshot::default() };
         for authorizer in &self.authorizers {
             authorizer.apply(Batch::Snapshot(snapshot.clone()));
         }
