@@ -28,6 +28,8 @@ pub(super) enum Root {
     Field,
     FieldTail,
     Literal(Literal),
+    /// The free facts that a caller tells of the call; only filters look at them.
+    Context,
     /// An object that is none of the question's: nothing is known of it.
     Nothing,
 }

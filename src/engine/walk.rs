@@ -134,7 +134,7 @@ impl<'v> Walk<'v> {
                 Literal::Number(value) => Val::Number(*value),
                 Literal::Text(text) => Val::Text(text),
             }),
-            Root::Nothing => vals.unknown = true,
+            Root::Context | Root::Nothing => vals.unknown = true,
         }
         vals
     }

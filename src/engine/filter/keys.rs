@@ -18,6 +18,12 @@ pub(super) fn path(key: &str, scope: &Scope<'_>) -> Result<Path, String> {
         return Err("`userRights.` and one right is needed".to_owned());
     }
     let named = schema.kind_no(first);
+    // An object of any shape may have an attribute of that name.
+    let open = schema.kind(schema.table_of(scope.kind)).is_some_and(|def| def.attributes.is_some());
+    if *first == "context" && !open && !rest.is_empty() {
+        let names = rest.iter().map(|word| Str::from(*word)).collect();
+        return Ok(Path { root: Root::Context, steps: vec![Step::Attribute(names)] });
+    }
     let is_resource = |kind: KindNo| schema.table_of(kind) == schema.table_of(scope.kind);
     let (root, kind, rest) = match named {
         Some(kind) if is_resource(kind) => (Root::Resource, scope.kind, rest),

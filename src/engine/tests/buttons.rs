@@ -4,6 +4,7 @@ use super::{Studio, kitsu};
 use crate::engine::policy::Policy;
 use crate::model::decision::Reason;
 use crate::model::query::{Query, Subject};
+use crate::model::value::Value;
 
 fn code(studio: &Studio, person: &str, action: &str) -> Reason {
     studio.code(person, action, "task", "T")
@@ -61,6 +62,32 @@ rules:
     );
     assert_eq!(code(&studio, "art", "publish"), Reason::Granted);
     assert_eq!(code(&studio, "art", "deliver"), Reason::NoGrant);
+}
+
+#[test]
+fn a_filter_of_the_call_itself() {
+    let studio = Studio::under(
+        r#"
+filters:
+  inside: {key: context.network, values: [studio]}
+rules:
+  task.publish: ["team + filter:inside"]
+  task.deliver: ["team + !filter:inside"]
+"#,
+    );
+    let ask = |action: &'static str, network: Option<&str>| {
+        let context = network.map(|name| Value::Map(vec![("network".into(), Value::text(name))]));
+        let query = Query {
+            context: context.map(std::borrow::Cow::Owned),
+            ..Query::new(Subject::Person("art"), action, "task", "T")
+        };
+        let outcome = studio.outcome(&query).expect("a rule decides");
+        (outcome.decision.code, outcome.cacheable)
+    };
+    assert_eq!(ask("publish", Some("studio")), (Reason::Granted, false));
+    assert_eq!(ask("publish", Some("home")), (Reason::NoGrant, false));
+    assert_eq!(ask("publish", None).0, Reason::Indeterminate);
+    assert_eq!(ask("deliver", None).0, Reason::Indeterminate, "what is not told is not known to be otherwise");
 }
 
 #[test]

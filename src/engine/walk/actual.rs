@@ -25,6 +25,11 @@ impl<'v> Walk<'v> {
     /// The value at the end of a filter's path.
     pub(in crate::engine) fn actual(&mut self, path: &'v Path) -> Actual<'v> {
         let Some((last, before)) = path.steps.split_last() else { return Actual::Unknown };
+        if let (Root::Context, Step::Attribute(names)) = (&path.root, last) {
+            self.private = true;
+            let context = self.case.query.context.as_deref();
+            return context.and_then(|facts| find(facts, names)).map_or(Actual::Unknown, Actual::Value);
+        }
         let described = path.root == Root::Resource && before.is_empty() && self.case.resource == Target::Described;
         if let (Step::Attribute(names), true) = (last, described) {
             return self.told(names);
