@@ -3,10 +3,12 @@
 //! Invariant: each request gets one response, in order; a refused one changes nothing and does not end the stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::stream::{self, BoxStream};
+use http::HeaderMap;
 use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -28,6 +30,8 @@ const MAX_SNAPSHOT: usize = 64 * 1024 * 1024;
 /// The longest id of a request, in bytes.
 const LONGEST_ID: usize = 200;
 
+/// How long the next part of a snapshot is waited for.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How many snapshots are gathered at once.
 const GATHERED: usize = 4;
 
@@ -55,6 +59,8 @@ pub struct Service {
 /// One stream of requests.
 struct Pushing {
     requests: Streaming<wire::PushRequest>,
+    guard: Guard,
+    headers: HeaderMap,
     feed: Arc<Feed>,
     words: Arc<Words>,
     snapshot: Option<Gathering>,
@@ -96,14 +102,11 @@ impl Ingest for Service {
     type PushStream = BoxStream<'static, Result<wire::PushResponse, Status>>;
 
     async fn push(&self, request: Request<Streaming<wire::PushRequest>>) -> Result<Response<Self::PushStream>, Status> {
-        self.guard.lets_in(request.metadata().as_ref()).await.map_err(|refusal| {
-            let code = match refusal {
-                NotLetIn::Missing | NotLetIn::Wrong => Code::Unauthenticated,
-                NotLetIn::Unreadable => Code::Unavailable,
-            };
-            Status::new(code, refusal.to_string())
-        })?;
+        let headers = request.metadata().as_ref().clone();
+        self.guard.lets_in(&headers).await.map_err(not_let_in)?;
         let pushing = Pushing {
+            guard: self.guard.clone(),
+            headers,
             requests: request.into_inner(),
             feed: Arc::clone(&self.feed),
             words: Arc::clone(&self.words),
@@ -124,6 +127,14 @@ impl Pushing {
             biased;
             request = this.requests.next() => request?,
             () = this.ending.clone() => Err(Status::unavailable("the server is shutting down; push elsewhere or a little later")),
+            () = tokio::time::sleep(SILENCE), if this.snapshot.is_some() => {
+                Err(Status::deadline_exceeded("the next part of the snapshot did not come within 60 s"))
+            }
+        };
+        // A token that was taken back ends its streams too.
+        let request = match this.guard.lets_in(&this.headers).await {
+            Ok(()) => request,
+            Err(refusal) => Err(not_let_in(refusal)),
         };
         match request {
             Ok(request) => Some((Ok(this.answered(request).await), Some(this))),
@@ -220,6 +231,14 @@ impl Pushing {
         self.feed.push(move || Ok(changes), apply).await?;
         Ok(Done::Applied)
     }
+}
+
+fn not_let_in(refusal: NotLetIn) -> Status {
+    let code = match refusal {
+        NotLetIn::Missing | NotLetIn::Wrong => Code::Unauthenticated,
+        NotLetIn::Unreadable => Code::Unavailable,
+    };
+    Status::new(code, refusal.to_string())
 }
 
 fn invalid<T>(problem: impl Into<String>) -> Result<T, Refused> {

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status, Streaming};
 
-use super::{TOKEN, app, count, cursor, events, json, role};
+use super::{Limecraft, TOKEN, Token, app, count, cursor, events, json, push, role, start};
 use crate::app::App;
 
 /// An open stream.
@@ -174,6 +174,24 @@ async fn without_the_token_there_is_no_stream() {
         let refused = Pushing::open(&app, token).await.map(drop).unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{token:?}");
     }
+    app.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_back_ends_its_streams() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    std::fs::write(&path, TOKEN).unwrap();
+    let app = start(Limecraft { snapshot: None, push: Some(push(Token::File(path.clone()))) }).await;
+    let mut pushing = Pushing::open(&app, Some(TOKEN)).await.unwrap();
+    pushing.snapshot(1718, studio()).await;
+    std::fs::write(&path, "another").unwrap();
+    let heartbeat =
+        wire::PushRequest { revision: 1718, body: Some(Body::Heartbeat(wire::Heartbeat {})), ..Default::default() };
+    pushing.requests.send(heartbeat).unwrap();
+    let status = pushing.responses.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+    drop(pushing);
     app.end().await;
 }
 
