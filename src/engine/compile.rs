@@ -205,6 +205,11 @@ fn defined(source: &Source) -> Vec<&Named<Str>> {
 }
 
 impl Sources {
+    /// The kind whose records are rights.
+    pub(super) fn right_records(&self, schema: &Schema) -> Option<KindNo> {
+        schema.kind_no(&self.base.rights.records.as_ref()?.what)
+    }
+
     /// The names of both files.
     pub(super) fn names<'a>(
         &'a self,

@@ -193,7 +193,7 @@ impl Policy {
     }
 
     fn right_records(&self) -> Option<KindNo> {
-        self.schema.kind_no("right")
+        self.sources.right_records(&self.schema)
     }
 }
 

@@ -365,6 +365,11 @@ fn shorten(text: &str) -> String {
 pub(super) fn rights_from(names: &Names<'_>, problems: &mut Problems) -> Vec<RightsFrom> {
     let scope =
         Scope { schema: names.schema, paths: &names.paths, kind: names.schema.subject.project, value: None, it: None };
+    for records in names.rights.iter().filter_map(|rights| rights.records.as_ref()) {
+        if names.schema.kind_no(&records.what).is_none() {
+            problems.add(records.place, format!("there is no kind `{}`", records.what));
+        }
+    }
     let mut from = Vec::new();
     for source in names.rights.iter().flat_map(|rights| &rights.from) {
         let mut compile = |text: &crate::engine::parse::Named<String>, scope: &Scope<'_>| {

@@ -10,6 +10,8 @@ use crate::yaml::{Data, Fields, Node, Problems};
 #[derive(Debug, Default)]
 pub(in crate::engine) struct RightsSource {
     pub(in crate::engine) from: Vec<GrantSource>,
+    /// The kind whose records are rights that the tracker tells of, by their ids.
+    pub(in crate::engine) records: Option<Named<Str>>,
     pub(in crate::engine) known: Vec<Named<Str>>,
     /// Whether not having a right that nobody knows counts for nothing.
     pub(in crate::engine) deny_unknown: Option<bool>,
@@ -34,7 +36,8 @@ pub(in crate::engine) struct StandInSource {
 /// What surrounds actions that are told by rights: the tracker's records of them, and a studio's own.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct ButtonsSource {
-    /// The kind whose records are actions of their project.
+    /// The kind whose records are actions of their project: `of` (a kind), `action` (its name), `order`,
+    /// `required_rights`, `filters`, `required_roles`.
     pub(in crate::engine) records: Option<Named<Str>>,
     pub(in crate::engine) needs: Option<Named<String>>,
     pub(in crate::engine) all: Vec<Named<String>>,
@@ -71,6 +74,7 @@ pub(super) fn rights(node: &Node, overlay: bool, problems: &mut Problems) -> Opt
     let mut map = node.map(problems)?;
     let mut source = RightsSource::default();
     if !overlay && let Some(list) = map.need("from", problems) {
+        source.records = map.take("records").map(|node| name(node, problems));
         source.from = list.list().iter().filter_map(|node| grant(node, problems)).collect();
     }
     source.known = super::names(map.take("known"), problems);
