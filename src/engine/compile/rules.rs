@@ -357,6 +357,8 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
             let ways = rule.any.iter().filter(|conjunction| conjunction.source == source);
             ways.map(|conjunction| words_of(conjunction, rule)).collect::<Vec<_>>().join(", or ")
         })
+        // An alternative that contradicts itself takes nothing that could be had.
+        .filter(|words| !words.is_empty())
         .collect();
     let needs = match grants.is_empty() {
         true => "nobody may do this".to_owned(),

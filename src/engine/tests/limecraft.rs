@@ -242,6 +242,18 @@ fn the_builders_right_depends_on_the_object() {
 }
 
 #[test]
+fn what_contradicts_itself_is_not_told_as_a_way() {
+    let mut platform = platform();
+    platform.action("production", "a", &Value::text("X|A+!A"), &Value::Null, &Value::Null);
+    platform.action("production", "b", &Value::text("A+!A"), &Value::Null, &Value::Null);
+    for (action, told) in [("a", "this takes: in the project's team and has the right X"), ("b", "nobody may do this")]
+    {
+        let decision = platform.ask(&Query::new(Subject::Person("ann"), action, "production", "1")).0;
+        assert_eq!(platform.policy.said(decision).text, told);
+    }
+}
+
+#[test]
 fn settings_come_change_and_go() {
     let mut platform = Platform::with_rights(&BTreeSet::from(["LIBRARY_SHARE"]));
     assert_eq!(platform.production("ann", "share").0, Reason::ActionUnknown);
