@@ -321,6 +321,22 @@ fn one_bad_event_undoes_the_whole_request() {
 }
 
 #[test]
+fn a_label_takes_no_other_actions_id() {
+    let mut studio = studio();
+    studio["productions"][0]["actions"]["eoActions"] = json!([
+        {"label": "export"},
+        {"id": "export", "label": "Export all", "requiredRights": "LIBRARY_DELETE"},
+        {"label": "export"},
+    ]);
+    let source = source();
+    put(&source, &studio).unwrap();
+    let rights =
+        |name: &str| record(&source, "action", &format!("2336/eo/{name}")).unwrap().field("required_rights").cloned();
+    assert_eq!(rights("export"), Some(Value::text("LIBRARY_DELETE")));
+    assert_eq!([rights("export#2"), rights("export#3")], [Some(Value::Null), Some(Value::Null)]);
+}
+
+#[test]
 fn replays_gaps_and_snapshots() {
     let source = source();
     assert_eq!(post(&source, json!([])), Err(Refused::Empty));
