@@ -200,7 +200,8 @@ impl Authorizer {
         let view = mirror.directory.view();
         let policy = &mirror.policy;
         let under_way = |deps: &[Dep]| match () {
-            () if mirror.halfway => UnderWay::Batch,
+            // Before the first load is done, the answer is STALE whatever is found.
+            () if mirror.halfway && self.age.moment().age.is_some() => UnderWay::Batch,
             () if !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view) => {
                 UnderWay::Change
             }

@@ -179,6 +179,13 @@ fn check_actions(over: &Source, base: &Source, problems: &mut Problems) {
             }
         }
     }
+    // A button is no rule: it must not take the place of one.
+    for own in &over.own_actions {
+        if of_kind(&own.kind.what).contains(&own.name.what.as_str()) {
+            let mend = "give your action another `id:`, or change that rule under `rules:`";
+            problems.add(own.name.place, format!("the pack has `{}.{}`; {mend}", own.kind.what, own.name.what));
+        }
+    }
 }
 
 /// An atom or term that nothing names, and whose name looks like one of the pack, was meant to replace that one.

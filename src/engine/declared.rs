@@ -219,7 +219,15 @@ fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo) -> Option
         roles: any("required_roles"),
     };
     let mut odd = Vec::new();
-    let rule = rules.declared(&declaration, &mut odd);
+    let mut rule = rules.declared(&declaration, &mut odd);
+    // Not known is not the same as none.
+    let left_out = ["required_rights", "filters", "required_roles"];
+    if let Some(field) = left_out.into_iter().find(|field| cell(def, row, field) == Some(&Cell::Unset)) {
+        rule = Rule {
+            invalid: Some(format!("its record does not say `{field}`; null is none")),
+            ..Rule::empty(rule.name)
+        };
+    }
     let project = row.project?;
     let at = view.id(project).map(ToString::to_string).unwrap_or_default();
     let what = format!("{} {at}, {}", schema.kind_name(schema.subject.project), rule.name);

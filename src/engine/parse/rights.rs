@@ -168,6 +168,10 @@ fn own_action(kind: &Named<Str>, node: &Node, problems: &mut Problems) -> Option
 
 fn part(map: &mut Fields<'_>, name: &'static str, problems: &mut Problems) -> Named<Value> {
     let place = map.place;
+    // Half written, it would be as open as if it were left out.
+    if map.entries().iter().any(|(key, node)| key.text == name && node.is_null()) {
+        problems.add(place, format!("`{name}:` has nothing behind its colon; write it out or leave it out"));
+    }
     match map.take(name) {
         Some(node) => Named { what: value::read(node, problems).unwrap_or_default(), place: node.place },
         None => Named { what: Value::Null, place },
@@ -178,6 +182,10 @@ fn part(map: &mut Fields<'_>, name: &'static str, problems: &mut Problems) -> Na
 pub(super) fn filters(node: Option<&Node>, problems: &mut Problems) -> Vec<FilterSource> {
     each(node, problems, |name, node, problems| {
         let filter = Named { what: value::read(node, problems)?, place: node.place };
+        // Nothing to match would match everything.
+        if filter.what == Value::Null || filter.what == Value::List(Vec::new()) {
+            problems.add(name.place, format!("filter `{}` says nothing: write what must match", name.what));
+        }
         Some(FilterSource { name, filter })
     })
 }

@@ -108,6 +108,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_odd_is_a_warning() {
         ),
         ("actions: {task: [{id: a}, {id: a}]}", "`task.a` has a rule already"),
         ("filters: {done: {key: x, values: [1]}}", "no rule names `filter:done`"),
+        ("actions: {task: [{id: delete}]}", "the pack has `task.delete`; give your action another `id:`"),
+        ("actions: {task: [{id: a, requiredRights: }]}", "`requiredRights:` has nothing behind its colon"),
+        ("filters: {x: }\nrules: {task.read: ['filter:x']}", "filter `x` says nothing"),
+        ("filters: {x: []}\nrules: {task.read: ['filter:x']}", "filter `x` says nothing"),
         ("rules: {task.read: ['filter:none']}", "there is no filter `none`"),
         (
             "filters: {done: {key: nom, values: [1]}}\nrules: {task.read: ['filter:done']}",

@@ -254,6 +254,22 @@ fn what_contradicts_itself_is_not_told_as_a_way() {
 }
 
 #[test]
+fn a_record_that_does_not_say_what_restricts_it_opens_nothing() {
+    let mut platform = platform();
+    for left_out in ["required_rights", "filters", "required_roles"] {
+        let mut record = Record::new("action", "a").in_project("1").with("of", Value::text("annotation"));
+        record = record.with("action", Value::text("a")).with("order", Value::Number(0.0));
+        for field in ["required_rights", "filters", "required_roles"].into_iter().filter(|field| *field != left_out) {
+            record = record.with(field, Value::Null);
+        }
+        platform.apply([Change::Upsert(record)]);
+        let query = Query::new(Subject::Person("ann"), "a", "annotation", "x");
+        let code = platform.ask(&Query { project: Some(Id::from("1")), ..query }).0.code;
+        assert_eq!(code, Reason::InvalidPolicy, "{left_out}");
+    }
+}
+
+#[test]
 fn settings_come_change_and_go() {
     let mut platform = Platform::with_rights(&BTreeSet::from(["LIBRARY_SHARE"]));
     assert_eq!(platform.production("ann", "share").0, Reason::ActionUnknown);

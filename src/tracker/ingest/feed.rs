@@ -238,7 +238,8 @@ impl Feed {
             state.seen = state.seen.max(got);
             state.lose(&format!("revision {got} came after {have}: a snapshot is needed"));
         }
-        if outcome.is_ok() {
+        // Replays alone have no receipt, and prove nothing.
+        if let Ok((_, Some(_))) = outcome {
             state.since = since;
             if since.is_some() {
                 state.part("a snapshot file was taken up: a push has to say that nothing is missing");
