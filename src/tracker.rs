@@ -12,10 +12,12 @@ pub mod file;
 pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;
+pub mod parts;
 pub mod progress;
 pub mod receipt;
 pub mod supervise;
 pub mod watch;
+pub mod writer;
 
 use std::fmt;
 use std::future::Future;
