@@ -98,6 +98,7 @@ def fill(store, tasks, projects, people, per_shot, per_sequence, assigned):
                                              "resource_id": users[n % len(users)]})
     for table in store.tables.values():
         table.version += 1
+        table.shape += 1
         table.indexes.clear()
     return made
 

@@ -136,11 +136,11 @@ class Operations(Security):
         query = Query(self.store, text)
         call.count(query.kind.name)
         hidden = self.visible(call.caller)
-        rows = self.ordered(query, hidden)
-        if query.group or any(isinstance(p, tuple) for p in query.projections):
-            return {"action": "query", "data": aggregate(query, rows), "metadata": {"next": {"offset": None}}}
         cap = self.settings.cap
         size = cap if query.limit is None else min(cap, query.limit)
+        rows = self.ordered(query, hidden, query.offset + size)
+        if query.group or any(isinstance(p, tuple) for p in query.projections):
+            return {"action": "query", "data": aggregate(query, rows), "metadata": {"next": {"offset": None}}}
         page = rows[query.offset:query.offset + size]
         making = self.serialiser(call, hidden)
         tree = making.tree(query.projections)
@@ -148,7 +148,7 @@ class Operations(Security):
         return {"action": "query", "data": [making.entity(row, tree) for row in page],
                 "metadata": {"next": {"offset": following}}}
 
-    def ordered(self, query, hidden):
+    def ordered(self, query, hidden, most):
         """The whole answer of an expression, kept until a table behind it changes: paging costs one sort."""
         place = (query.core, hidden)
         hidden_depends = {"Context"} if hidden else set()
@@ -156,8 +156,8 @@ class Operations(Security):
         kept = self.pages.get(place)
         if kept is not None and kept[0] == versions:
             return kept[1]
-        rows = query.rows(self.sees(hidden))
-        if len(rows) > self.settings.cap:
+        rows = query.rows(self.sees(hidden), None if query.group else most)
+        if len(rows) > self.settings.cap and not query.by_id():
             while len(self.pages) >= 8:
                 del self.pages[next(iter(self.pages))]
             self.pages[place] = (versions, rows)

@@ -1,5 +1,6 @@
 """The query language: from a text to a plan, and from a plan to rows."""
 
+import itertools
 import re
 
 from .store import invalid
@@ -10,6 +11,8 @@ OPERATORS = {
     "<": "<", "before": "<", "less_than": "<", ">=": ">=", "<=": "<=", "in": "in", "not_in": "not_in",
     "like": "like", "not_like": "not_like", "has": "has", "any": "any",
 }
+# Texts that few rows share.
+INDEXED = {"username", "name", "parent_id", "entity_id", "email"}
 CLAUSES = {"where", "order", "group", "offset", "limit"}
 
 
@@ -291,7 +294,7 @@ class Query:
             path = self.walk(kind, part[1])
             if len(path) == 2 and path[0].kind == "one" and path[1].kind == "key":
                 column = path[0].column
-            elif len(path) == 1 and path[0].kind in ("key", "fk", "str") and path[0].narrow is None:
+            elif len(path) == 1 and (path[0].kind in ("key", "fk") or path[0].name in INDEXED) and not path[0].narrow:
                 column = path[0].name
             else:
                 continue
@@ -310,21 +313,33 @@ class Query:
         if simple and "id" in self.hints:
             found = (table.find(self.kind.concrete, key) for key in dict.fromkeys(self.hints["id"]))
             return [row for row in found if row is not None]
+        best = None
         for column, values in self.hints.items():
             if column not in (">", "id"):
-                rows = [row for value in dict.fromkeys(values) for row in table.having(column, value)]
-                return [row for row in rows if row.kind.name in names]
+                groups = [table.having(column, value) for value in dict.fromkeys(values)]
+                size = sum(map(len, groups))
+                if best is None or size < best[0]:
+                    best = size, groups
+        if best is not None:
+            return [row for group in best[1] for row in group if row.kind.name in names]
         if simple and ">" in self.hints:
             return table.after(self.kind.concrete, *self.hints[">"])
         return self.store.rows(self.kind)
 
-    def rows(self, visible=None):
-        """All rows that match, in order, before offset and limit."""
+    def by_id(self):
+        """Whether the rows come from the index in the order that is asked for."""
+        plain = len(self.order) == 1 and self.order[0][2] == ["id"] and not self.order[0][1]
+        return plain and set(self.hints) == {">"} and self.kind.keys == ["id"]
+
+    def rows(self, visible=None, most=None):
+        """All rows that match, in order, before offset and limit; `most` of them where that is cheaper."""
         rows = self.candidates()
         if self.where is not None:
             rows = filter(self.where, rows)
         if visible is not None:
             rows = filter(visible, rows)
+        if self.by_id():
+            return list(itertools.islice(rows, most))
         rows = list(rows)
         if self.order and not (self.order[0][2] == ["id"] and not self.order[0][1] and rows_are_sorted(rows)):
             if self.order[-1][1]:

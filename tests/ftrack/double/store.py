@@ -25,7 +25,8 @@ class Table:
     def __init__(self):
         self.by_class = {}
         self.indexes = {}
-        self.version = 0
+        # `version` counts every change, `shape` only the rows that came and went.
+        self.version = self.shape = 0
         self.ordered = {}
 
     def find(self, concrete, key):
@@ -79,14 +80,14 @@ class Table:
     def after(self, concrete, key, including):
         """The rows of these classes whose key is behind `key`, in order of it."""
         names = tuple(concrete)
-        version, keys, rows = self.ordered.get(names, (None, None, None))
-        if version != self.version:
+        shape, keys, rows = self.ordered.get(names, (None, None, None))
+        if shape != self.shape:
             rows = [row for name in names for row in self.by_class.get(name, {}).values()]
             rows.sort(key=lambda row: row.id)
             keys = [row.id for row in rows]
-            self.ordered[names] = (self.version, keys, rows)
+            self.ordered[names] = (self.shape, keys, rows)
         find = bisect.bisect_left if including else bisect.bisect_right
-        return rows[find(keys, key):]
+        return (rows[i] for i in range(find(keys, key), len(rows)))
 
 
 class Store:
@@ -144,6 +145,7 @@ class Store:
         for column, index in table.indexes.items():
             table.put(index, getattr(row, column, None), row)
         table.version += 1
+        table.shape += 1
         if kind.name == "ObjectType":
             self.schema.add_object_type(row.name, row.id)
         if log is not None:
@@ -156,6 +158,7 @@ class Store:
         for column, index in table.indexes.items():
             table.take(index, getattr(row, column, None), row)
         table.version += 1
+        table.shape += 1
         if log is not None:
             log.append(("remove", row, None))
 
