@@ -142,7 +142,8 @@ class Control:
         return web.json_response({
             "mode": hub.mode, "duplicate": hub.duplicate, "hold": hub.hold, "held": len(hub.held), "sent": hub.sent,
             "connections": [{"user": c.caller.user.username,
-                             "subscribers": [metadata for metadata, _ in c.subscribers.values()]}
+                             "subscribers": [{"subscription": expression.text, **metadata}
+                                             for metadata, expression in c.subscribers.values()]}
                             for c in hub.connections],
         })
 

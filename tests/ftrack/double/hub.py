@@ -22,7 +22,7 @@ class Expression:
     """A subscription or a target: `field op value`, `and`, `or`, `not`, parentheses."""
 
     def __init__(self, text):
-        self.tokens, at = [], 0
+        self.text, self.tokens, at = text, [], 0
         text = text.rstrip()
         while at < len(text):
             found = TOKEN.match(text, at)

@@ -115,7 +115,7 @@ class Type:
         out = {
             "id": self.name, "type": "object", "primary_key": self.keys, "default_projections": list(self.keys),
             "properties": {n: a.fragment() for n, a in seen.items()},
-            "immutable": [n for n, a in seen.items() if "fixed" in a.flags or a.kind in ("key", "calc")],
+            "immutable": [n for n, a in seen.items() if "fixed" in a.flags or a.kind == "key" or a.target == "list"],
             "required": [n for n, a in seen.items() if "must" in a.flags or a.kind == "key"],
         }
         if self.base:
