@@ -20,7 +20,8 @@ Rows
   GET  /double/query?expression=select id from Task where ...
 Record
   GET  /double/record?since=N&kind=write|event&user=NAME&topic=...&action=...&outcome=ok    DELETE empties it
-       A write: n, time, user, user_id, token, action, entity_type, key, data, batch (size), outcome (`ok` or the error).
+       A write: n, time, user, user_id, token, action, entity_type, key, data, batch (its size), outcome (`ok` or
+       the error).
        An event that a client published: n, time, user, topic, data, target, source, id, in_reply_to.
   GET  /double/counts    {"POST /api": 12, "query Task": 3, "update Task": 1, "handshake": 1, "subscribe": 2...}
 Hub
@@ -28,14 +29,19 @@ Hub
   POST /double/hub       {"mode": "ok|down|refuse|hang|stall", "duplicate": 1, "hold": true}
        down: 503, lines cut; refuse: the line is cut; hang: no answer; stall: connected, but no heartbeat and no event.
   POST /double/hub/send  {"frame": "9:::what"} as it is, to all; {"event": {...}} through the subscriptions
-  POST /double/hub/release {"order": "as_held|reverse|shuffle|[2,0,1]"}    after {"hold": false}, or they queue again
+  POST /double/hub/release {"order": "as_held|reverse|shuffle|[2,0,1]"}
   POST /double/hub/drop  {"clean": false}
 Faults of the API
   POST /double/faults    {"action": "update", "times": 2, "error": "ValidationError"}     DELETE removes all
-       action: an operation's name or "any"; also "entity_type", "entity_id", "delay": seconds, "apply": true (the write
-       goes through, its answer is lost). error: a server exception's name, 500, hang, drop, garbled; or none.
+       action: an operation's name or "any"; times: null is until removed; also "entity_type", "entity_id",
+       "expression": a part of a query, "delay": seconds, "apply": true (the write goes through, its answer is lost).
+       error: a server exception's name, an HTTP status ("500"), hang, drop, garbled; or none, only the delay.
   POST /double/api       {"mode": "ok|down|refuse|hang"}
   POST /double/settings  {"cap": 100, "heartbeat": 1, "silent": ["membership"], "visible_after": 2...}
+
+What no public text settles is an option, or the stricter reading: dates have whole seconds; an update of status_id to
+null is refused; memberships, groups, roles and API keys change in silence; a page that is full names a next offset
+even if nothing follows; a batch is one event; a personal key sees everything, whatever its user's roles are.
 """
 
 import argparse
@@ -50,7 +56,7 @@ from aiohttp import web
 from double.control import Control, clear_errors
 from double.studio import Studio
 
-SILENT = "membership,group,auth_role,auth_userrole"
+SILENT = "membership,group,auth_role,auth_userrole,accesskey"
 
 
 def arguments():
@@ -65,13 +71,15 @@ def arguments():
                         help="whether a client's event may say who it is from")
     parser.add_argument("--bad-key", choices=("401", "200"), default="401", help="how the handshake answers one")
     parser.add_argument("--activity", action="store_true", help="write Event rows too")
+    parser.add_argument("--ties", choices=("newest", "oldest"), default="newest",
+                        help="which of rows with the same date comes first when the newest is asked for")
     parser.add_argument("--visible-after", type=float, default=0, help="seconds from an event to its row")
     parser.add_argument("--event-after", type=float, default=0, help="seconds from a write to its event")
     parser.add_argument("--without", default="", help="types and attributes that this server lacks: ApiKey.enabled,...")
     settings = parser.parse_args()
     settings.silent = set(filter(None, settings.silent.split(",")))
     settings.without = list(filter(None, settings.without.split(",")))
-    settings.start = {name: value for name, value in vars(settings).items() if name not in ("start",)}
+    settings.start = dict(vars(settings))
     return settings
 
 

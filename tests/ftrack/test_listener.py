@@ -70,7 +70,8 @@ class Listener(unittest.TestCase):
 
     def test_two_tasks(self):
         self.double.listen()
-        self.double.mutate("uma", set_status("task-comp", "status-approved"), set_status("task-anim", "status-approved"))
+        self.double.mutate("uma", set_status("task-comp", "status-approved"),
+                           set_status("task-anim", "status-approved"))
         self.assertEqual(self.done("06 two tasks in one event"), (2, 0, 1, 1, "status-work"))
         self.assertEqual(self.double.status("task-anim"), "status-work")
 

@@ -160,7 +160,8 @@ class Writes(Case):
         session.delete(task)
         session.commit()
         self.assertIsNone(session.query(f'Task where id is {task["id"]}').first())
-        writes = [(w["action"], w["entity_type"], w["user"], w["outcome"]) for w in self.double.ask("record?kind=write")]
+        record = self.double.ask("record?kind=write")
+        writes = [(w["action"], w["entity_type"], w["user"], w["outcome"]) for w in record]
         self.assertEqual(writes, [(a, "Task", "service", "ok") for a in ("create", "update", "delete")])
 
     def test_a_status_change_is_kept_as_history(self):
@@ -270,7 +271,8 @@ class Hub(Case):
 
     def test_publish_and_reply(self):
         asked, asker = self.double.session("ada", hub=True), self.double.session("uma", hub=True)
-        asked.event_hub.subscribe("topic=studio.question and data.n=5", lambda event: {"answer": int(event["data"]["n"]) + 1})
+        asked.event_hub.subscribe("topic=studio.question and data.n=5",
+                                  lambda event: {"answer": int(event["data"]["n"]) + 1})
         self.double.heard("topic=studio.question and data.n=5")
         got = []
         worker = threading.Thread(target=asked.event_hub.wait, args=(3,))
@@ -288,7 +290,8 @@ class Hub(Case):
         to_uma = self.collect(uma, f"topic={MESSAGE}", {**web, "id": "web-uma", "user": {"id": "user-uma"}})
         sender = self.double.session(hub=True)
         target = 'applicationId=ftrack.client.web and user.id="user-uma"'
-        sender.event_hub.publish(Event(MESSAGE, data={"type": "message", "message": "No: this is closed"}, target=target))
+        message = {"type": "message", "message": "No: this is closed"}
+        sender.event_hub.publish(Event(MESSAGE, data=message, target=target))
         self.wait(uma, to_uma, 1)
         ada.event_hub.wait(0.3)
         self.assertEqual((len(to_ada), len(to_uma)), (0, 1))

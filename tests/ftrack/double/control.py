@@ -15,7 +15,7 @@ from .store import Refusal
 HUB = ("ok", "down", "refuse", "hang", "stall")
 API = ("ok", "down", "refuse", "hang")
 SETTINGS = {"cap": int, "heartbeat": float, "silent": list, "values": str, "claimed_source": str, "bad_key": str,
-            "activity": bool, "visible_after": float, "event_after": float}
+            "activity": bool, "ties": str, "visible_after": float, "event_after": float}
 
 
 class Control:
@@ -52,8 +52,9 @@ class Control:
     # === rows ===
 
     async def load(self, request):
-        self.seed = await body(request)
-        self.studio.replace(self.seed)
+        seed = await body(request)
+        self.studio.replace(seed)
+        self.seed = seed
         self.studio.record.clear()
         return web.json_response({"ok": True})
 
@@ -194,6 +195,7 @@ class Control:
                 raise Refusal("ValidationError", f"no setting {name}: {', '.join(SETTINGS)}")
             value = SETTINGS[name](value)
             setattr(self.studio.settings, name, set(value) if name == "silent" else value)
+        self.studio.store.ties = self.studio.settings.ties
         return web.json_response({"ok": True})
 
 

@@ -37,6 +37,8 @@ def entity(store, settings, action, row, changed):
             value = text(settings, getattr(row, column.name))
             if value is not None:
                 changes[column.legacy] = {"old": None, "new": value} if action == "add" else {"old": value, "new": None}
+    if action == "update" and not changes:
+        return None
     if action == "update" and "parent_id" in changed and row.kind.root == "Context":
         action = "move"
     out = {
@@ -86,11 +88,12 @@ def parents(store, row):
 def update(caller, entities):
     """The whole event of a batch."""
     user = caller.user
+    projects = {p["entityId"] for e in entities for p in e["parents"] if p["entityType"] == "show"}
     event = {
         "topic": "ftrack.update", "id": uuid.uuid4().hex, "sent": None, "target": "", "inReplyToEvent": None,
         "source": {"id": uuid.uuid4().hex, "applicationId": caller.application, "user": None},
         "data": {"entities": entities, "user": None, "clientToken": caller.token, "pushToken": caller.push,
-                 "parents": sorted({p["entityId"] for e in entities for p in e["parents"] if p["entityType"] == "show"})},
+                 "parents": sorted(projects)},
     }
     if user is not None:
         event["source"]["user"] = {"id": user.id, "username": user.username}

@@ -63,7 +63,7 @@ def fill(store, tasks, projects, people, per_shot, per_sequence, assigned):
 
     project_ids = []
     rows = contexts.by_class.setdefault("Project", {})
-    cls, base = filled(store, "Project", context_type="show", status="active", project_schema_id=schema, created_at=when)
+    cls, base = filled(store, "Project", context_type="show", project_schema_id=schema, created_at=when)
     for n in range(projects):
         project_ids.append(key(3, n))
         add(rows, cls, base, {"id": project_ids[n], "project_id": project_ids[n], "name": f"project_{n}",

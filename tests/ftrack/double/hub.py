@@ -11,7 +11,8 @@ from aiohttp import WSMsgType, web
 
 from .store import Refusal
 
-TOKEN = re.compile(r"""\s*(?:(\()|(\))|(!=|>=|<=|=|>|<)|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([A-Za-z0-9_.,/*@+-]+))""")
+TOKEN = re.compile(
+    r"""\s*(?:(\()|(\))|(!=|>=|<=|=|>|<)|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([A-Za-z0-9_.,/*@+-]+))""")
 COMPARE = {
     "=": lambda a, b: a == b, "!=": lambda a, b: a != b, ">": lambda a, b: a > b, "<": lambda a, b: a < b,
     ">=": lambda a, b: a >= b, "<=": lambda a, b: a <= b,

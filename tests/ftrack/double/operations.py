@@ -41,7 +41,7 @@ class Operations(Security):
 
     # === who ===
 
-    def caller(self, headers, application="ftrack.api"):
+    def caller(self, headers):
         """The caller of a request, from its two headers."""
         username, secret = headers.get("ftrack-user"), headers.get("ftrack-api-key")
         if not username or not secret:
@@ -54,7 +54,8 @@ class Operations(Security):
             raise Refusal("InvalidCredentialsError", "The supplied API key is not valid.")
         if keys[0].resource_id not in (None, users[0].id):
             raise Refusal("InvalidCredentialsError", "The supplied API key belongs to another user.")
-        return Caller(users[0], keys[0], headers.get("ftrack-clienttoken"), headers.get("ftrack-pushtoken"), application)
+        token, push = headers.get("ftrack-clienttoken"), headers.get("ftrack-pushtoken")
+        return Caller(users[0], keys[0], token, push)
 
     def visible(self, caller):
         """None if the caller sees everything; else the private projects it does not see."""
@@ -121,7 +122,8 @@ class Operations(Security):
         if caller.key is not None and caller.key.resource_id is None:
             roles = caller.key.role_ids or ()
         else:
-            roles = [r.security_role_id for r in self.store.tables["UserSecurityRole"].having("user_id", caller.user_id)]
+            held = self.store.tables["UserSecurityRole"].having("user_id", caller.user_id)
+            roles = [row.security_role_id for row in held]
         found = (self.store.find("SecurityRole", role) for role in roles)
         return {name for role in found if role is not None for name in role.permissions or ()}
 

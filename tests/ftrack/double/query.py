@@ -342,8 +342,8 @@ class Query:
             return list(itertools.islice(rows, most))
         rows = list(rows)
         if self.order and not (self.order[0][2] == ["id"] and not self.order[0][1] and rows_are_sorted(rows)):
-            if self.order[-1][1]:
-                # Of equals the newer one counts as the greater.
+            # Of equals the newer one counts as the greater, or the older one: no server promises either.
+            if self.order[-1][1] == (self.store.ties == "newest"):
                 rows.reverse()
             for get, down, _ in reversed(self.order):
                 rows.sort(key=lambda row, get=get: sort_key(get(row)[0]), reverse=down)

@@ -91,7 +91,8 @@ class Type:
 
     def __init__(self, name, base, legacy):
         self.name, self.base = name, base
-        self.legacy = legacy or (base.legacy if base and base.name in ("TypedContext", "List", "StatusChange") else name)
+        shared = base is not None and base.name in ("TypedContext", "List", "StatusChange")
+        self.legacy = legacy or (base.legacy if shared else name)
         self.root = base.root if base else name
         self.attributes = dict(base.attributes) if base else {}
         self.classifier = None

@@ -97,6 +97,7 @@ class Store:
         self.schema = schema
         self.tables = {}
         self.classes = {}
+        self.ties = "newest"
         for kind in schema.types.values():
             self.tables.setdefault(kind.root, Table())
 

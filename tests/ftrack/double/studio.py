@@ -67,6 +67,7 @@ class Studio:
 
     def use(self, store):
         self.store = store
+        store.ties = self.settings.ties
         self.operations = Operations(store, self.settings)
 
     # === POST /api ===
@@ -161,16 +162,19 @@ class Studio:
                     continue
                 if fault.get("entity_id") not in (None, key):
                     continue
-                fault["times"] -= 1
-                if fault["times"] <= 0:
-                    self.faults.remove(fault)
+                if fault.get("expression", "") not in operation.get("expression", ""):
+                    continue
+                if fault["times"] is not None:
+                    fault["times"] -= 1
+                    if fault["times"] <= 0:
+                        self.faults.remove(fault)
                 return fault
         return None
 
     async def broken(self, request, error, strict):
         """An answer that is none: HTTP 500, silence, a cut line; or a named refusal."""
-        if error == "500":
-            return web.Response(status=500, text="Internal Server Error")
+        if error.isdigit():
+            return web.Response(status=int(error), text="A test asked for this answer.")
         if error == "hang":
             await asyncio.sleep(3600)
         if error in ("drop", "hang"):
