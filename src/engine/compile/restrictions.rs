@@ -178,7 +178,7 @@ fn allowed(
     };
     match family {
         "person" => Some(Allowed::Person(Str::from(name))),
-        "role" => role(names, name).map_err(|message| wrong(message)).ok().map(Allowed::Role),
+        "role" => role(names, name).map_err(&mut wrong).ok().map(Allowed::Role),
         "group" => {
             let Some(groups) = &pack.groups else { return wrong("this tracker has no groups".to_owned()) };
             let found = path::compile(&groups.of.what, scope);
