@@ -35,6 +35,7 @@ use self::client::Client;
 pub use self::client::TokenSource;
 use self::convert::Types;
 use self::table::Table;
+use super::parts::Parts;
 use super::progress::Progress;
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 use crate::model::change::{Change, Snapshot};
@@ -163,10 +164,10 @@ impl Source for Kitsu {
         events::listen(&self.site, &token, Arc::clone(&self.types_changed)).await
     }
 
-    async fn load(&self, scope: Scope, progress: &Progress) -> Result<Snapshot, SourceError> {
+    async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
         self.types_changed.store(true, Ordering::Relaxed);
         let types = self.types().await?;
-        let snapshot = load::snapshot(&self.client, &types, scope, progress).await?;
+        let snapshot = load::snapshot(&self.client, &types, scope, progress, parts).await?;
         // Lists tell everybody else less, without a word: what they leave out would pass for gone.
         self.check_identity().await?;
         Ok(snapshot)

@@ -11,6 +11,7 @@
 //! Invariant: memory is bounded; where more is announced than is remembered, everything is loaded.
 
 mod audit;
+mod doubts;
 mod feed;
 mod large;
 mod queue;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::audit::Audit;
+use self::doubts::Doubts;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
@@ -97,6 +99,8 @@ pub struct Supervisor<S> {
     loaded: bool,
     loading: Option<Loading>,
     wanted: Option<Wanted>,
+    /// What loads in parts did not list, until it is re-read.
+    doubts: Vec<Doubts>,
     /// The log of events is being read, or has named objects that are not re-read yet.
     catching_up: u32,
     recovering: FxHashSet<ObjectRef>,
@@ -187,6 +191,7 @@ impl<S: Source> Supervisor<S> {
             loaded: false,
             loading: None,
             wanted: None,
+            doubts: Vec::new(),
             catching_up: 0,
             recovering: FxHashSet::default(),
             queue: Queue::new(options.queue),
@@ -220,6 +225,7 @@ impl<S: Source> Supervisor<S> {
                 () = shutdown.cancelled() => return,
                 Some(done) = self.jobs.next() => self.finished(done),
                 signal = next(&mut self.stream) => self.signal(signal),
+                Some(changes) = large::next_part(&mut self.loading) => self.part(changes),
                 Some(request) = self.requests.recv() => self.asked(request),
             }
             self.settle();
@@ -257,6 +263,7 @@ impl<S: Source> Supervisor<S> {
     /// Applies what was told and says how the feed is, where that has changed.
     fn settle(&mut self) {
         let receipts = self.apply_kept();
+        self.clear_doubts();
         self.tell_state();
         receipts.iter().for_each(Receipt::acknowledge);
     }
@@ -297,17 +304,21 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() && self.kept.is_empty() {
+        if !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
             self.authorizer.heard(position);
         }
     }
 
     /// Applies changes and keeps count.
     fn apply(&mut self, batch: Batch) -> usize {
-        let changes = match &batch {
-            Batch::Delta(changes) => changes,
-            Batch::Snapshot(snapshot) => &snapshot.changes,
-        };
+        match &batch {
+            Batch::Delta(changes) => self.count(changes),
+            Batch::Snapshot(snapshot) => self.count(&snapshot.changes),
+        }
+        self.authorizer.apply(batch).changed
+    }
+
+    fn count(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::Quarantine { object, problem } => {
@@ -327,7 +338,6 @@ impl<S: Source> Supervisor<S> {
                 | Change::Forget(_) => {}
             }
         }
-        self.authorizer.apply(batch).changed
     }
 
     fn filed(&self, object: &ObjectRef) -> ObjectRef {

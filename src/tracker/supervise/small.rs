@@ -136,6 +136,7 @@ impl<S: Source> Supervisor<S> {
                 self.apply(Batch::Delta(vec![Change::Quarantine { object: object.clone(), problem }]));
                 outcome.clear += 1;
                 self.recovering.remove(object);
+                self.no_doubt(object);
             }
             settled.push((object.clone(), outcome));
         }
@@ -153,6 +154,7 @@ impl<S: Source> Supervisor<S> {
             }
             if outcome.is_ok() {
                 self.recovering.remove(&object);
+                self.no_doubt(&object);
             }
             clear.extend(std::iter::repeat_n(object, settled.clear));
         }
@@ -162,6 +164,7 @@ impl<S: Source> Supervisor<S> {
         // All that was announced up to the last signal is in the mirror now.
         if self.queue.is_empty()
             && self.kept.is_empty()
+            && self.doubts.is_empty()
             && self.state == crate::authorizer::Feed::Live
             && !self.is_load_owed()
         {
