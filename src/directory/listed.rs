@@ -93,7 +93,7 @@ impl Directory {
             if found.len() == most {
                 return (found, Some(Key(at)));
             }
-            let held = matches!(node.state, State::Record(_) | State::Quarantined);
+            let held = matches!(node.state, State::Record(_) | State::Quarantined(_));
             if held && listed.tables.contains(&node.table) && !listed.contains(Key(at)) {
                 let kind = Str::from(self.schema.kind_name(node.table));
                 found.push(ObjectRef { kind, id: node.id.clone() });
