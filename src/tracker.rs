@@ -15,6 +15,7 @@ pub mod limecraft;
 pub mod parts;
 pub mod progress;
 pub mod receipt;
+pub mod seen;
 pub mod supervise;
 pub mod watch;
 pub mod writer;

@@ -42,6 +42,7 @@ use self::told::Kept;
 use super::backoff::Backoff;
 use super::progress::Progress;
 use super::receipt::Receipt;
+use super::seen::{Seen, Teller};
 use super::{CatchUp, Scope, Signal, Source, SourceError};
 use crate::authorizer::{Authorizer, Feed};
 use crate::model::change::{Batch, Change, Snapshot};
@@ -108,6 +109,9 @@ pub struct Supervisor<S> {
     /// What was told exactly and waits for a load to end.
     kept: Kept,
     audit: Audit,
+    seen: Teller,
+    /// When the last load began: what it found, it found since the one before.
+    read: SystemTime,
     in_flight: usize,
     flushing: bool,
     reconciles: u32,
@@ -197,6 +201,8 @@ impl<S: Source> Supervisor<S> {
             queue: Queue::new(options.queue),
             kept: Kept::default(),
             audit: Audit::default(),
+            seen: Teller::default(),
+            read: SystemTime::now(),
             in_flight: 0,
             flushing: false,
             reconciles: 0,
@@ -209,6 +215,11 @@ impl<S: Source> Supervisor<S> {
     /// What it has seen and done; to be kept before it runs.
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Tells the other end what is seen of the tracker's objects.
+    pub fn tell(&mut self, sender: mpsc::Sender<Seen>) {
+        self.seen.tells(sender);
     }
 
     /// Runs until `shutdown`.
@@ -264,6 +275,7 @@ impl<S: Source> Supervisor<S> {
     fn settle(&mut self) {
         let receipts = self.apply_kept();
         self.clear_doubts();
+        self.seen.catch_up();
         self.tell_state();
         receipts.iter().for_each(Receipt::acknowledge);
     }

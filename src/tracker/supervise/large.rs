@@ -1,7 +1,7 @@
 //! Loads: the first, after gaps, when an event does not say what changed, and the periodic reconcile.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -35,6 +35,8 @@ pub(super) enum Why {
 pub(super) struct Loading {
     wanted: Wanted,
     started: Instant,
+    /// The same on the wall clock.
+    began: SystemTime,
     /// What events named, or was re-read, since it began.
     pub(super) newer: HashSet<ObjectRef>,
     /// More than that: what is loaded may already be old.
@@ -113,6 +115,7 @@ impl<S: Source> Supervisor<S> {
         self.loading = Some(Loading {
             wanted,
             started: Instant::now(),
+            began: SystemTime::now(),
             newer: HashSet::new(),
             overflowed: false,
             parts,
@@ -144,7 +147,8 @@ impl<S: Source> Supervisor<S> {
             self.part(part);
         }
         let Some(loading) = self.loading.take() else { return };
-        let Loading { wanted, started, newer, overflowed, parts: _, mut listed, mut records, mut changed } = loading;
+        let Loading { wanted, started, began, newer, overflowed, parts: _, mut listed, mut records, mut changed } =
+            loading;
         let Wanted { scope, why } = wanted;
         match outcome {
             Ok(mut snapshot) => {
@@ -161,6 +165,12 @@ impl<S: Source> Supervisor<S> {
                 self.settled(covered, Ok(()));
                 self.loaded |= scope == Scope::All;
                 self.clear_doubts();
+                if changed > 0 || why == Why::Gap {
+                    self.seen.gap(self.read);
+                }
+                if scope.large() {
+                    self.read = began;
+                }
                 if scope == Scope::All {
                     self.recovering.retain(|object| newer.contains(object));
                 }

@@ -113,6 +113,8 @@ impl<S: Source> Supervisor<S> {
                     self.forget_lazy();
                 }
                 self.settled(settled, Ok(()));
+                let lazy = self.source.capabilities().lazy;
+                self.seen.objects(objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned());
             }
             Err(error) => self.reread_failed(objects, &error),
         }
