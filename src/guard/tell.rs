@@ -61,7 +61,9 @@ mod tests {
         assert_eq!(message.objects, [object(0), object(1)]);
         assert_eq!(gathering.take(ada.clone(), text.clone()), None);
         assert_eq!(gathering.take(ada.clone(), "Other".into()).unwrap().text, "Other");
-        (0..25).for_each(|number| drop(gathering.add(&ada, &text, &object(number), &"x".into())));
+        for number in 0..25 {
+            gathering.add(&ada, &text, &object(number), &"x".into());
+        }
         let message = gathering.take(ada, text).unwrap();
         assert!(message.text.ends_with("x) and 5 more"), "{}", message.text);
         assert!(gathering.0.is_empty());

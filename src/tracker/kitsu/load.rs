@@ -179,11 +179,11 @@ impl<'a> Pages<'a> {
         loop {
             let mut answer = self.client.get(path, &query.each_ref().map(|(k, v)| (*k, v.as_str()))).await?;
             let shape = |what: &str| Failure::Malformed(format!("{path}: page {page} has no {what}"));
-            let now = answer.get("total").and_then(Value::as_u64).ok_or_else(|| shape("number `total`"))?;
             let rows = match answer.get_mut("data").map(Value::take) {
                 Some(Value::Array(rows)) => rows,
                 _ => return Err(shape("list `data`")),
             };
+            let now = answer.get("total").and_then(Value::as_u64).ok_or_else(|| shape("number `total`"))?;
             let (found, due) =
                 (u64::try_from(rows.len()).unwrap_or(0), now.saturating_sub((page - 1).saturating_mul(PAGE)).min(PAGE));
             if found >= due {
