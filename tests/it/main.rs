@@ -19,6 +19,7 @@ mod declared;
 mod differential;
 mod floors;
 mod grpc;
+mod guard_kitsu;
 mod health;
 mod kitsu_events;
 mod limecraft_push;
