@@ -219,7 +219,12 @@ impl<W: Writer, J: Judge> Desk<W, J> {
             Permit::Go => {}
         }
         let written = self.within(self.writer.set_status(object, &to)).await;
-        self.limits.lock().done(written.is_ok(), std::time::Instant::now());
+        let mut limits = self.limits.lock();
+        if matches!(written, Err(SourceError::Refused(_))) {
+            limits.refused(object);
+        }
+        limits.done(written.is_ok(), std::time::Instant::now());
+        drop(limits);
         match written {
             Ok(()) => Looked::Reverted(violation),
             Err(error) => Looked::Failed { violation: Some(violation), error },

@@ -40,6 +40,8 @@ pub(super) struct Watch<W: Writer, J: Judge> {
     gap: Option<SystemTime>,
     sweeping: bool,
     sweeps: Backoff,
+    /// It was said that no status is restricted.
+    warned: bool,
     /// Before that nothing was watched; until the first gap is told, the mirror is not whole.
     since: Option<SystemTime>,
 }
@@ -80,6 +82,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
             gap: None,
             sweeping: false,
             sweeps: Backoff::new(first, most),
+            warned: false,
             since: Some(since),
         }
     }
@@ -166,8 +169,13 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         let Some(since) = self.gap.take() else { return };
         self.sweeping = true;
         let desk = Arc::clone(&self.desk);
+        let statuses = desk.judge.restricted_statuses();
+        if statuses.is_empty() && !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                "no `restrictions:` of the policy name a status that there is: the guard has nothing to guard"
+            );
+        }
         self.job(async move {
-            let statuses = desk.judge.restricted_statuses();
             let found = match statuses.as_slice() {
                 [] => Ok(Vec::new()),
                 statuses => {
