@@ -240,6 +240,21 @@ async fn a_forbidden_status_is_put_back_whichever_way_it_was_set() {
     studio.becomes(signed, todo, "a comment that is signed by somebody else").await;
     assert_eq!(studio.logged(signed, "reverted")[0]["person"], json!(manager.0));
 
+    // Deleting the comment that took it out of the status puts it there again.
+    let deleted = &studio.task("deleted").await;
+    studio.comment(lead, deleted, approved).await;
+    let comment = studio.comment(ada, deleted, wip).await;
+    studio.ask(&ada.1, Method::DELETE, &format!("/data/comments/{comment}"), None).await;
+    studio.becomes(deleted, wip, "a deleted comment").await;
+
+    // Created there: it was in no other status.
+    let body = json!({
+        "name": "created", "project_id": studio.project, "entity_id": studio.asset, "task_type_id": studio.task_type,
+        "task_status_id": approved,
+    });
+    let created = text(&studio.ask(&studio.admin, Method::POST, "/data/tasks", Some(&body)).await, "id");
+    studio.until("noted", async || studio.logged(&created, "unclear").len() == 1).await;
+
     let early = &studio.task("early").await;
     studio.comment(lead, early, approved).await;
     studio.comment(ada, early, wip).await;
@@ -298,6 +313,26 @@ async fn what_happens_while_it_is_away_is_found_at_the_next_start() {
     let app = studio.guarded(false).await;
     studio.becomes(&task, &studio.todo, "missed").await;
     studio.until("told", async || studio.logged(&task, "told").len() == 1).await;
+    assert_eq!(studio.status(&theirs).await, studio.approved);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs zou: run tests/run"]
+async fn what_happens_while_no_events_come_is_found_when_they_do() {
+    let _turn = TURN.lock().await;
+    let (studio, zou) = (Studio::seed().await, ready());
+    let app = studio.guarded(false).await;
+    let (task, theirs) = (studio.task("missed").await, studio.task("theirs").await);
+    zou.ctl(&["events-stop"]).await;
+    studio.comment(&studio.ada, &task, &studio.approved).await;
+    studio.comment(&studio.lead, &theirs, &studio.approved).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(studio.status(&task).await, studio.approved, "nobody has told");
+    zou.ctl(&["events-start"]).await;
+    studio.becomes(&task, &studio.todo, "missed").await;
+    studio.until("told", async || studio.logged(&task, "told").len() == 1).await;
+    assert_eq!(studio.answers(&task).await.len(), 1);
     assert_eq!(studio.status(&theirs).await, studio.approved);
     app.end().await;
 }
