@@ -20,6 +20,7 @@ mod differential;
 mod floors;
 mod ftrack_property;
 mod grpc;
+mod guard_kitsu;
 mod health;
 mod kitsu_events;
 mod limecraft_push;

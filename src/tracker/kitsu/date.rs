@@ -18,6 +18,19 @@ pub(super) fn iso(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
+/// Reads a moment of an answer, which is cut to the second: `2026-11-21T23:10:14`, with or without a fraction or a `Z`.
+pub(super) fn parse_iso(text: &str) -> Option<i64> {
+    let (date, time) = text.split_once('T')?;
+    let time = time.split(['.', 'Z', '+']).next()?;
+    let mut parts = date.split('-').chain(time.split(':')).map(|part| part.parse::<i64>().ok());
+    let mut number = || parts.next()?;
+    let (year, month, day) = (number()?, number()?, number()?);
+    let (hour, minute, second) = (number()?, number()?, number()?);
+    let sane = (1..=12).contains(&month) && (1..=31).contains(&day) && (1970..=9999).contains(&year);
+    let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    sane.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
 /// Reads the `Date` header: `Sat, 21 Nov 2026 23:10:14 GMT`.
 pub(super) fn parse_http(text: &str) -> Option<i64> {
     let mut parts = text.split_once(", ")?.1.split([' ', ':']);
@@ -64,6 +77,13 @@ mod tests {
         assert_eq!(iso(951_782_400), "2000-02-29T00:00:00");
         assert_eq!(parse_http("Sat, 21 Nov 2026 23:10:14 GMT"), Some(1_795_302_614));
         assert_eq!(iso(1_795_302_614), "2026-11-21T23:10:14");
+        for text in ["2026-11-21T23:10:14", "2026-11-21T23:10:14Z", "2026-11-21T23:10:14.123456+00:00"] {
+            assert_eq!(parse_iso(text), Some(1_795_302_614), "{text}");
+        }
+        for bad in ["", "T", "2026-11-21", "2026-11-21T", "2026-11-21T23:10", "2026-13-21T23:10:14", "x-11-21T23:10:14"]
+        {
+            assert_eq!(parse_iso(bad), None, "{bad}");
+        }
         for bad in [
             "",
             "Sat",
