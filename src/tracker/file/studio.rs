@@ -123,7 +123,8 @@ fn fill_links(rows: &mut Vec<(KindNo, Place, Entry)>, schema: &Schema) {
     let given: FxHashSet<(KindNo, Id)> = rows.iter().map(|(no, _, entry)| (*no, entry.record.id.clone())).collect();
     let mut missing = Vec::new();
     for (no, place, entry) in rows.iter() {
-        for link in schema.kind(schema.table_of(*no)).map(|def| def.links.as_slice()).unwrap_or_default() {
+        let links = schema.kind(schema.table_of(*no)).map_or(&[][..], |def| &def.links);
+        for link in links.iter().filter(|link| !link.either) {
             if let Some(def) = schema.kind(link.target)
                 && !given.contains(&(link.target, entry.record.id.clone()))
             {
@@ -144,7 +145,9 @@ pub(super) fn empty(id: &str, def: &KindDef) -> Record {
 /// The kind of a section, and the kind that has its fields: a shot has those of an entity, and no entity is just that.
 fn section_kind<'s>(name: &str, schema: &'s Schema) -> Option<(KindNo, &'s KindDef)> {
     let no = schema.kind_no(name)?;
+    // Where each object is of one of the table's kinds, the table's own name says too little.
     let varied = (0..).zip(&schema.kinds).any(|(other, kind)| kind.table == no && other != no);
+    let varied = varied && no != schema.subject.kind && schema.others.as_ref().is_none_or(|others| others.kind != no);
     if varied { None } else { Some((no, schema.kind(schema.table_of(no))?)) }
 }
 
