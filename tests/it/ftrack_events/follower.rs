@@ -169,10 +169,12 @@ impl Following {
         };
         add(&counts.connected);
         self.load(Scope::All).await;
+        let mut sweep = tokio::time::interval(self.every);
+        sweep.tick().await;
         loop {
             let signal = tokio::select! {
                 signal = stream.next() => signal.unwrap_or_else(|| Signal::Lost("ended".into())),
-                () = tokio::time::sleep(self.every) => {
+                _ = sweep.tick() => {
                     self.load(Scope::Core).await;
                     continue;
                 }
