@@ -7,6 +7,7 @@
 //!
 //! Invariant: every port is bound before anything runs, so a bind error ends the start cleanly.
 
+mod guard;
 pub mod logs;
 mod mirror;
 mod policy;
@@ -22,17 +23,20 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use tokio::runtime::{Builder, Runtime};
 
+use self::guard::Watch;
 use self::policy::PolicyFile;
 use self::push::PushDoor;
 use self::source::Source;
 use self::tasks::Tasks;
 use crate::authorizer::{Authorizer, Clock};
 use crate::config::Config;
+use crate::ledger::Ledger;
 use crate::serve::drain::Drain;
 use crate::serve::health::{self, Reporter};
 use crate::serve::listen::{Address, BindError, Listener};
 use crate::serve::tls::{Material, TlsError};
 use crate::serve::{ServeError, Services};
+use crate::tracker::seen;
 use crate::yaml::Problems;
 
 /// How long calls may take to end once the process is told to.
@@ -54,6 +58,7 @@ pub struct Bound {
     drain: Drain,
     authorizer: Arc<Authorizer>,
     source: Source,
+    guard: Option<Watch>,
     policy: Option<PolicyFile>,
     push: Option<PushDoor>,
 }
@@ -69,6 +74,8 @@ pub enum StartError {
     Unreadable { path: String, error: std::io::Error },
     #[error("the tracker cannot be set up: {0}")]
     Tracker(String),
+    #[error("the decision log cannot be written: {0}")]
+    DecisionLog(std::io::Error),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -93,7 +100,7 @@ pub enum RunError {
 /// # Errors
 /// Where the policy, the tracker, a certificate or an address cannot be had.
 pub fn build(config: Config) -> Result<Bound, StartError> {
-    let Config { serve, authorizer: options, reconcile, policy, tracker, warnings } = config;
+    let Config { serve, authorizer: options, reconcile, policy, tracker, guard, decision_log, warnings } = config;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -108,16 +115,19 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     let drain = Drain::new(DRAIN);
     let check = Builder::new_multi_thread().thread_name("stagedoor-check").enable_all().build()?;
     let background = Builder::new_current_thread().enable_all().build()?;
-    let guard = check.enter();
+    let entered = check.enter();
     let listeners = serve.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
     let addresses = listeners.iter().map(Listener::address).collect::<Result<_, _>>()?;
     let push = push.map(|config| PushDoor::bind(config, &source, &drain)).transpose()?.flatten();
     let push_address = push.as_ref().map(PushDoor::address).transpose()?;
-    drop(guard);
+    drop(entered);
 
     let authorizer = Authorizer::new(policy, options, Clock::system());
     let (reporter, health) = health::health();
-    let services = Services::new(Arc::clone(&authorizer), health, drain.clone());
+    let ledger = Arc::new(Ledger::open(decision_log).map_err(StartError::DecisionLog)?);
+    let guard = guard.map(|config| Watch::new(config, ledger));
+    let kept = guard.as_ref().map(Watch::kept);
+    let services = Services::new(Arc::clone(&authorizer), kept, health, drain.clone());
     let policy = policy_file;
     Ok(Bound {
         addresses,
@@ -131,6 +141,7 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
         drain,
         authorizer,
         source,
+        guard,
         policy,
         push,
     })
@@ -156,6 +167,7 @@ impl Bound {
             drain,
             authorizer,
             source,
+            guard,
             policy,
             push,
         } = self;
@@ -178,7 +190,15 @@ impl Bound {
         }
         let reporter = Arc::new(reporter);
         workers.spawn("mirror", endless(mirror::follow(Arc::clone(&authorizer), Arc::clone(&reporter))));
-        workers.spawn("tracker", endless(source.run(Arc::clone(&authorizer))));
+        let mut seen = None;
+        if let Some(watch) = guard {
+            let (sender, receiver) = seen::channel();
+            if let Some(watching) = source.guard(watch, Arc::clone(&authorizer), receiver) {
+                seen = Some(sender);
+                workers.spawn("guard", endless(watching));
+            }
+        }
+        workers.spawn("tracker", endless(source.run(Arc::clone(&authorizer), seen)));
         if let Some(file) = policy {
             workers.spawn("policy", endless(file.follow(authorizer)));
         }

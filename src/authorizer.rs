@@ -13,6 +13,7 @@ mod answer;
 mod clock;
 mod freshness;
 mod info;
+mod parts;
 mod pending;
 mod reader;
 mod restricted;
@@ -131,6 +132,11 @@ impl Authorizer {
             Batch::Delta(changes) => changes,
             Batch::Snapshot(snapshot) => self.mirror.read().directory.difference(snapshot),
         };
+        self.apply_all(changes)
+    }
+
+    /// To be called by the writer whose turn it is.
+    fn apply_all(&self, changes: Vec<Change>) -> Applied {
         let mut total = Applied { revision: self.mirror.read().directory.revision(), ..Applied::default() };
         let mut rest = changes.into_iter();
         loop {

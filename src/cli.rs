@@ -3,6 +3,7 @@
 mod ask;
 pub mod cases;
 mod client;
+mod guard;
 mod healthcheck;
 mod output;
 mod serve;
@@ -56,6 +57,7 @@ enum Command {
     Validate(Validate),
     Test(Test),
     Healthcheck(Healthcheck),
+    Guard(Guard),
 }
 
 /// Run the sidecar: mirror the tracker and answer checks.
@@ -174,6 +176,41 @@ struct Healthcheck {
     config: Option<PathBuf>,
 }
 
+/// What the guard of a running server did.
+#[derive(Debug, Args)]
+struct Guard {
+    #[command(subcommand)]
+    command: GuardCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum GuardCommand {
+    Log(GuardLog),
+}
+
+/// List what the guard put back, and what it could not: the last thousand entries since the server began.
+///
+/// All of them are in the `decision_log`, where the configuration names one. Exit code: 0 listed, 2 not answered.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stagedoor guard log
+  stagedoor guard log --last 20
+  stagedoor guard log --json | jq 'select(.result == \"parked\")'")]
+struct GuardLog {
+    /// How many entries at most [default: all]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "COUNT")]
+    last: u32,
+    /// Where the server listens: HOST:PORT or unix:/path
+    #[arg(long, default_value = ADDRESS)]
+    addr: String,
+    /// Print each entry as a line of JSON
+    #[arg(long)]
+    json: bool,
+    /// How long to wait for the answer
+    #[arg(long, default_value = "5s", value_parser = duration::parse)]
+    timeout: Duration,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum HealthService {
     Loaded,
@@ -210,6 +247,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Validate(validate) => validate::run(&validate.files, &surroundings.environment),
         Command::Test(test) => cases(&test),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
+        Command::Guard(Guard { command: GuardCommand::Log(log) }) => guard::log(&log),
     }
 }
 

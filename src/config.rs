@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::authorizer;
+use crate::ledger;
 use crate::serve::listen::Address;
 use crate::serve::{self, tls};
 use crate::tracker::ingest::guard::Token;
@@ -41,8 +42,19 @@ pub struct Config {
     /// The studio's overlay of the tracker's pack.
     pub policy: Option<PathBuf>,
     pub tracker: Tracker,
+    /// The guard, where it is enabled.
+    pub guard: Option<Guard>,
+    /// Where decisions are written down.
+    pub decision_log: Option<ledger::Place>,
     /// What is allowed but should be mended; logged at the start.
     pub warnings: Vec<String>,
+}
+
+/// Whether forbidden statuses are put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Only say what would be done.
+    pub dry_run: bool,
 }
 
 /// Where the mirror comes from.

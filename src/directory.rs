@@ -12,6 +12,7 @@
 
 mod apply;
 mod differ;
+mod listed;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod view;
 use std::sync::Arc;
 
 pub use apply::Applied;
+pub use listed::Listed;
 pub use tables::{Cell, Grants, Membership, Row, State};
 pub use view::View;
 

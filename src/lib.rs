@@ -18,6 +18,8 @@ pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod engine;
+pub mod guard;
+pub mod ledger;
 pub mod model;
 pub mod proto;
 pub mod serve;

@@ -13,6 +13,7 @@ mod door;
 pub mod drain;
 pub mod error;
 mod grpc;
+pub mod guard_log;
 pub mod health;
 pub mod listen;
 mod reply;
@@ -29,10 +30,12 @@ use tonic_reflection::server::{v1, v1alpha};
 
 use self::door::Door;
 use self::drain::Drain;
+use self::guard_log::{Kept, Log};
 use self::health::Health;
 use self::listen::{Address, Incoming, Listener};
 use crate::authorizer::Authorizer;
 use crate::proto;
+use crate::proto::v1::guard_server::GuardServer;
 
 /// The most items of a BatchCheck.
 pub const MAX_BATCH_ITEMS: usize = 10_000;
@@ -60,6 +63,7 @@ pub enum ServeError {
 #[derive(Clone, Debug)]
 pub struct Services {
     door: Door,
+    guard: GuardServer<Log>,
     health: HealthServer<Health>,
     drain: Drain,
 }
@@ -67,9 +71,10 @@ pub struct Services {
 // === impl Services ===
 
 impl Services {
-    /// Answers from `authorizer`, tells `health`, ends when `drain` says so.
-    pub fn new(authorizer: Arc<Authorizer>, health: HealthServer<Health>, drain: Drain) -> Self {
-        Self { door: Door::new(grpc::Service::new(authorizer, drain.clone())), health, drain }
+    /// Answers from `authorizer`, tells what `guard` did and `health` says, ends when `drain` says so.
+    pub fn new(authorizer: Arc<Authorizer>, guard: Option<Kept>, health: HealthServer<Health>, drain: Drain) -> Self {
+        let door = Door::new(grpc::Service::new(authorizer, drain.clone()));
+        Self { door, guard: GuardServer::new(Log(guard)), health, drain }
     }
 
     /// Serves one listener until the drain, and then until its last call is answered.
@@ -77,13 +82,17 @@ impl Services {
     /// # Errors
     /// Where the transport fails as a whole; a connection that fails ends alone.
     pub async fn serve(self, listener: Listener, tls: Option<tls::Material>) -> Result<(), ServeError> {
-        let Self { door, health, drain } = self;
+        let Self { door, guard, health, drain } = self;
         let mut server = transport();
         if let (Some(material), Listener::Tcp(_)) = (tls, &listener) {
             server = server.tls_config(material.into_server())?;
         }
-        let router =
-            server.add_service(door).add_service(health).add_service(reflection()?).add_service(reflection_alpha()?);
+        let router = server
+            .add_service(door)
+            .add_service(guard)
+            .add_service(health)
+            .add_service(reflection()?)
+            .add_service(reflection_alpha()?);
         // The incoming connections end by themselves when the server drains.
         let never = std::future::pending();
         match listener {

@@ -18,6 +18,7 @@ pub mod parts;
 pub mod progress;
 pub mod receipt;
 pub mod secret;
+pub mod seen;
 pub mod supervise;
 pub mod watch;
 pub mod writer;
@@ -28,6 +29,7 @@ use std::time::SystemTime;
 
 use futures_util::stream::BoxStream;
 
+use self::parts::Parts;
 use self::progress::Progress;
 use self::receipt::Receipt;
 use crate::model::change::{Change, Snapshot};
@@ -58,7 +60,15 @@ pub trait Source: Send + Sync + 'static {
     fn events(&self) -> impl Future<Output = Result<BoxStream<'static, Signal>, SourceError>> + Send;
 
     /// Reads all objects of the scope. `except` of the snapshot is left empty: the supervisor fills it.
-    fn load(&self, scope: Scope, progress: &Progress) -> impl Future<Output = Result<Snapshot, SourceError>> + Send;
+    ///
+    /// Large tables need not be held for it: what was read of them can be handed over meanwhile. An object of such a table
+    /// that is listed nowhere is re-read before it counts as gone, since pages are not one look at a table.
+    fn load(
+        &self,
+        scope: Scope,
+        progress: &Progress,
+        parts: &Parts,
+    ) -> impl Future<Output = Result<Snapshot, SourceError>> + Send;
 
     /// Reads these objects as they are now. An object that no longer exists is a [`Change::Remove`].
     ///

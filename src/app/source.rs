@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use super::StartError;
+use super::guard::Watch;
 use crate::authorizer::Authorizer;
 use crate::config::{self, Tracker};
 use crate::engine::policy::Policy;
 use crate::model::id::Str;
+use crate::tracker;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
 use crate::tracker::ftrack::Ftrack;
@@ -18,6 +23,7 @@ use crate::tracker::ingest::guard::Guard;
 use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
 use crate::tracker::limecraft::{self, Limecraft};
+use crate::tracker::seen::Seen;
 use crate::tracker::supervise::{Options, Supervisor};
 
 /// Where the mirror comes from.
@@ -86,16 +92,42 @@ impl Source {
         }
     }
 
-    /// Keeps the mirror equal to the tracker, for ever.
-    pub(super) async fn run(self, authorizer: Arc<Authorizer>) {
+    /// The guard over this tracker, where it can be written to.
+    pub(super) fn guard(
+        &self,
+        watch: Watch,
+        authorizer: Arc<Authorizer>,
+        seen: mpsc::Receiver<Seen>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        match &self.tracker {
+            Connector::Kitsu(kitsu) => Some(watch.over(kitsu.writer(), authorizer, seen).boxed()),
+            Connector::Ftrack(ftrack) => Some(watch.over(ftrack.clone(), authorizer, seen).boxed()),
+            Connector::File(_) | Connector::Limecraft { .. } => None,
+        }
+    }
+
+    /// Keeps the mirror equal to the tracker, for ever; tells `seen` what is seen of it.
+    pub(super) async fn run(self, authorizer: Arc<Authorizer>, seen: Option<mpsc::Sender<Seen>>) {
         let options = Options { reconcile: self.reconcile, ..Options::default() };
         // The task that this runs in is aborted when the process ends.
         let never = CancellationToken::new();
         match self.tracker {
-            Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).run(never).await,
-            Connector::Ftrack(ftrack) => Supervisor::new(ftrack, authorizer, options).run(never).await,
+            Connector::Kitsu(kitsu) => watched(*kitsu, authorizer, options, seen).run(never).await,
+            Connector::Ftrack(ftrack) => watched(ftrack, authorizer, options, seen).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
             Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }
     }
+}
+
+/// A supervisor that tells what it sees, if anybody wants to know.
+fn watched<S: tracker::Source>(
+    source: S,
+    authorizer: Arc<Authorizer>,
+    options: Options,
+    seen: Option<mpsc::Sender<Seen>>,
+) -> Supervisor<S> {
+    let mut supervisor = Supervisor::new(source, authorizer, options);
+    seen.into_iter().for_each(|seen| supervisor.tell(seen));
+    supervisor
 }

@@ -51,6 +51,11 @@ impl Authorizer {
         self.age.state()
     }
 
+    /// As of when the mirror is known to equal the tracker; the epoch before anything was loaded.
+    pub fn as_of(&self) -> SystemTime {
+        self.age.moment().as_of
+    }
+
     /// The server's own bound on staleness.
     pub fn max_staleness(&self) -> Duration {
         self.options.max_staleness

@@ -17,6 +17,11 @@ impl<'b> Files<'b> {
         Self { base, warnings: Vec::new() }
     }
 
+    /// A path of a file that need not be there yet.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.base.join(name)
+    }
+
     /// A path; complains where there is no file that can be read.
     pub(super) fn readable(&self, node: &Node, problems: &mut Problems) -> Option<PathBuf> {
         let path = self.base.join(node.text(problems)?);

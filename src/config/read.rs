@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::files::Files;
-use super::{Config, Tracker, duration, tracker};
+use super::{Config, Guard, Tracker, duration, tracker};
 use crate::authorizer::Options;
+use crate::ledger::Place;
 use crate::serve;
 use crate::serve::listen::Address;
 use crate::serve::tls;
@@ -14,7 +15,7 @@ use crate::yaml::{Fields, Node, Problems};
 const LISTEN: &str = "127.0.0.1:7300";
 const RECONCILE: Duration = Duration::from_secs(5 * 60);
 /// Keys that later versions have.
-const NOT_YET: [&str; 5] = ["admin", "snapshot_dir", "guard", "decision_log", "otlp"];
+const NOT_YET: [&str; 3] = ["admin", "snapshot_dir", "otlp"];
 
 /// Reads the whole. `None` where something is missing; `problems` then says what.
 pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, problems: &mut Problems) -> Option<Config> {
@@ -37,6 +38,8 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
             None
         }
     };
+    let guard = fields.take("guard").and_then(|node| guard(node, tracker.as_ref(), problems));
+    let decision_log = fields.take("decision_log").and_then(|node| decision_log(node, &files, problems));
     for name in NOT_YET {
         not_yet(&mut fields, name, problems);
     }
@@ -47,8 +50,54 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
         reconcile,
         policy: policy.flatten(),
         tracker: tracker?,
+        guard,
+        decision_log,
         warnings: files.warnings,
     })
+}
+
+/// The guard, where it is enabled.
+fn guard(node: &Node, tracker: Option<&Tracker>, problems: &mut Problems) -> Option<Guard> {
+    let mut fields = node.map(problems)?;
+    let mut flag = |name, default| match fields.take(name) {
+        Some(node) => node.bool(problems).unwrap_or(default),
+        None => default,
+    };
+    let (enabled, dry_run) = (flag("enabled", false), flag("dry_run", true));
+    fields.finish(problems);
+    if enabled && !tracker.is_none_or(is_written_to) {
+        problems.add(
+            node.place,
+            "the guard puts statuses back at the tracker, and this one cannot be written to: leave `guard:` out, or use \
+             it with `tracker: {kitsu: ...}` or `tracker: {ftrack: ...}`",
+        );
+    }
+    enabled.then_some(Guard { dry_run })
+}
+
+/// Whether statuses can be put back at the tracker.
+fn is_written_to(tracker: &Tracker) -> bool {
+    match tracker {
+        Tracker::Kitsu(_) | Tracker::Ftrack(_) => true,
+        Tracker::File(_) | Tracker::Limecraft(_) | Tracker::Demo => false,
+    }
+}
+
+fn decision_log(node: &Node, files: &Files<'_>, problems: &mut Problems) -> Option<Place> {
+    let mut fields = node.map(problems)?;
+    let path = fields.need("path", problems).and_then(|node| match node.text(problems)? {
+        "-" => Some(Place::Stdout),
+        "" => {
+            problems.add(node.place, "`path` is empty; name a file, or `-` for standard output");
+            None
+        }
+        path => Some(Place::File(files.path(path))),
+    });
+    for name in ["sample", "mask"] {
+        not_yet(&mut fields, name, problems);
+    }
+    fields.finish(problems);
+    path
 }
 
 /// Complains about a key that a later version has.

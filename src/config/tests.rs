@@ -80,6 +80,22 @@ fn an_ftrack_server() {
 }
 
 #[test]
+fn the_guard_is_off_and_then_dry() {
+    let directory = directory();
+    let guard = |text: &str| read(&directory, &format!("{text}{KITSU}"), &[]).unwrap().guard;
+    assert_eq!(guard(""), None);
+    assert_eq!(guard("guard: {}\n"), None);
+    assert_eq!(guard("guard: {dry_run: false}\n"), None);
+    assert_eq!(guard("guard: {enabled: true}\n"), Some(Guard { dry_run: true }));
+    assert_eq!(guard("guard: {enabled: true, dry_run: false}\n"), Some(Guard { dry_run: false }));
+    assert_eq!(read(&directory, &format!("guard: {{dry_run: true}}\n{FILE}"), &[]).unwrap().guard, None);
+    let log =
+        |path: &str| read(&directory, &format!("decision_log: {{path: {path}}}\n{KITSU}"), &[]).unwrap().decision_log;
+    assert_eq!(log("\"-\""), Some(ledger::Place::Stdout));
+    assert_eq!(log("logs/d.jsonl"), Some(ledger::Place::File(directory.path().join("logs/d.jsonl"))));
+}
+
+#[test]
 fn everything_set() {
     let directory = directory();
     let text = format!(
@@ -195,7 +211,21 @@ fn every_error_has_its_place_and_mend() {
         (
             format!("guard: {{enabled: true}}\n{FILE}"),
             &[],
-            "s.yaml:1:8: `guard` is not available in this version of stagedoor; leave it out",
+            "s.yaml:1:8: the guard puts statuses back at the tracker, and this one cannot be written to: leave `guard:` \
+             out, or use it with `tracker: {kitsu: ...}` or `tracker: {ftrack: ...}`",
+        ),
+        (format!("guard: {{enabled: 1}}\n{KITSU}"), &[], "s.yaml:1:18: `true` or `false` is needed here, not `1`"),
+        (format!("guard: {{dryrun: true}}\n{KITSU}"), &[], "s.yaml:1:9: unknown key `dryrun`; did you mean `dry_run`?"),
+        (format!("decision_log: {{}}\n{KITSU}"), &[], "s.yaml:1:15: `path:` is missing"),
+        (
+            format!("decision_log: {{path: \"\"}}\n{KITSU}"),
+            &[],
+            "s.yaml:1:22: `path` is empty; name a file, or `-` for standard output",
+        ),
+        (
+            format!("decision_log: {{path: d.jsonl, sample: 0.1}}\n{KITSU}"),
+            &[],
+            "s.yaml:1:39: `sample` is not available in this version of stagedoor; leave it out",
         ),
         (
             KITSU.replace("https://k.studio/api", "http://k.studio/api"),

@@ -27,6 +27,16 @@ impl Directory {
         differences
     }
 
+    /// Those of the changes that differ from the mirror, objects of `except` left alone. These are named by their tables.
+    pub fn differing(&self, changes: Vec<Change>, except: &HashSet<ObjectRef>) -> Vec<Change> {
+        let excepted = |change: &Change| {
+            self.named_by(change).is_some_and(|(table, id)| {
+                except.contains(&ObjectRef { kind: Str::from(self.schema.kind_name(table)), id: id.clone() })
+            })
+        };
+        changes.into_iter().filter(|change| (except.is_empty() || !excepted(change)) && self.differs(change)).collect()
+    }
+
     /// Objects under the tables that their ids are filed in: a shot may be named as an entity, and the other way round.
     fn tabled<'s>(&self, objects: &'s HashSet<ObjectRef>) -> FxHashSet<(KindNo, &'s Id)> {
         let known =
@@ -35,8 +45,12 @@ impl Directory {
     }
 
     fn excepted(&self, change: &Change, except: &FxHashSet<(KindNo, &Id)>) -> bool {
+        !except.is_empty() && self.named_by(change).is_some_and(|named| except.contains(&named))
+    }
+
+    /// The object that a change is about, under its table.
+    fn named_by<'c>(&self, change: &'c Change) -> Option<(KindNo, &'c Id)> {
         let (kind, id) = match change {
-            _ if except.is_empty() => return false,
             Change::Upsert(record) => (self.schema.kind_no(&record.kind), &record.id),
             Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => {
                 (self.schema.kind_no(&object.kind), &object.id)
@@ -45,7 +59,7 @@ impl Directory {
                 (Some(self.schema.subject.project), project)
             }
         };
-        kind.is_some_and(|kind| except.contains(&(self.schema.table_of(kind), id)))
+        kind.map(|kind| (self.schema.table_of(kind), id))
     }
 
     fn differs(&self, change: &Change) -> bool {

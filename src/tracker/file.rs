@@ -22,6 +22,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use self::held::Held;
 use self::studio::Vocabulary;
+use super::parts::Parts;
 use super::progress::Progress;
 use super::watch::{Content, Origin, Watch, look};
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
@@ -98,7 +99,7 @@ impl Source for File {
         Ok(stream::unfold(Some((Arc::clone(&self.watch), told)), signal).boxed())
     }
 
-    async fn load(&self, _scope: Scope, _progress: &Progress) -> Result<Snapshot, SourceError> {
+    async fn load(&self, _scope: Scope, _progress: &Progress, _parts: &Parts) -> Result<Snapshot, SourceError> {
         // A part of a file cannot be applied without the rest: the references between them would dangle.
         Ok(self.look().await?.held.snapshot.clone())
     }

@@ -101,42 +101,6 @@ impl Ftrack {
         };
         Ok(Self { shared: Arc::new(shared), pace: Pace::default() })
     }
-
-    /// Reads all objects of the scope; those of the hierarchy are handed over as they come.
-    ///
-    /// # Errors
-    /// As [`Source::load`].
-    pub async fn load_in_parts(
-        &self,
-        scope: Scope,
-        progress: &Progress,
-        parts: &Parts,
-    ) -> Result<Snapshot, SourceError> {
-        let Shared { client, questions, sight, .. } = &*self.shared;
-        let mut snapshot = Snapshot::default();
-        if scope.core() {
-            for (table, mut changes) in load::core(client, questions, progress).await? {
-                if table == Table::Project {
-                    let projects = changes.iter().filter_map(|change| match change {
-                        Change::Upsert(record) => Some(record.id.clone()),
-                        _ => None,
-                    });
-                    sight.loaded(projects);
-                }
-                if !snapshot.complete.contains(&Str::const_new(table.kind())) {
-                    snapshot.complete.push(Str::const_new(table.kind()));
-                }
-                snapshot.changes.append(&mut changes);
-            }
-        }
-        if scope.large() {
-            load::large(client, questions, progress, parts).await?;
-            snapshot.complete.push(Str::const_new(Table::Object.kind()));
-        }
-        // Lists tell a key of fewer rights less, without a word: what they leave out would pass for gone.
-        self.shared.check_identity().await?;
-        Ok(snapshot)
-    }
 }
 
 /// What a text frame of the event hub, whatever it is, says to re-read.
@@ -169,18 +133,30 @@ impl Source for Ftrack {
         hub::listen(Arc::clone(&self.shared), self.pace).await
     }
 
-    async fn load(&self, scope: Scope, progress: &Progress) -> Result<Snapshot, SourceError> {
-        let (parts, mut handed) = Parts::channel();
-        let mut changes = Vec::new();
-        let collecting = async {
-            while let Some(mut part) = handed.recv().await {
-                changes.append(&mut part);
+    async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
+        let Shared { client, questions, sight, .. } = &*self.shared;
+        let mut snapshot = Snapshot::default();
+        if scope.core() {
+            for (table, mut changes) in load::core(client, questions, progress).await? {
+                if table == Table::Project {
+                    let projects = changes.iter().filter_map(|change| match change {
+                        Change::Upsert(record) => Some(record.id.clone()),
+                        _ => None,
+                    });
+                    sight.loaded(projects);
+                }
+                if !snapshot.complete.contains(&Str::const_new(table.kind())) {
+                    snapshot.complete.push(Str::const_new(table.kind()));
+                }
+                snapshot.changes.append(&mut changes);
             }
-        };
-        let loading = async move { self.load_in_parts(scope, progress, &parts).await };
-        let (snapshot, ()) = tokio::join!(loading, collecting);
-        let mut snapshot = snapshot?;
-        snapshot.changes.append(&mut changes);
+        }
+        if scope.large() {
+            load::large(client, questions, progress, parts).await?;
+            snapshot.complete.push(Str::const_new(Table::Object.kind()));
+        }
+        // Lists tell a key of fewer rights less, without a word: what they leave out would pass for gone.
+        self.shared.check_identity().await?;
         Ok(snapshot)
     }
 

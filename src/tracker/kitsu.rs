@@ -18,6 +18,7 @@ mod socket;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,8 @@ use tokio::sync::Mutex;
 use self::client::Client;
 use self::convert::Types;
 use self::table::Table;
+use self::write::KitsuWriter;
+use super::parts::Parts;
 use super::progress::Progress;
 use super::secret::TokenSource;
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
@@ -55,7 +58,7 @@ pub struct Config {
 /// A Kitsu.
 #[derive(Debug)]
 pub struct Kitsu {
-    client: Client,
+    client: Arc<Client>,
     site: Url,
     types: Mutex<Arc<Types>>,
     /// The entity types must be read before the next entity is.
@@ -72,12 +75,17 @@ impl Kitsu {
         let Config { url, events_url, token } = config;
         let (base, site) = (address("url", &url)?, address("events_url", &events_url)?);
         Ok(Self {
-            client: Client::new(base, token)?,
+            client: Arc::new(Client::new(base, token)?),
             site,
             types: Mutex::default(),
             types_changed: Arc::new(AtomicBool::new(true)),
             version: RwLock::default(),
         })
+    }
+
+    /// What the guard writes with: the same token.
+    pub fn writer(&self) -> KitsuWriter {
+        KitsuWriter::new(Arc::clone(&self.client))
     }
 
     /// The entity types, read again if they changed.
@@ -162,10 +170,10 @@ impl Source for Kitsu {
         events::listen(&self.site, &token, Arc::clone(&self.types_changed)).await
     }
 
-    async fn load(&self, scope: Scope, progress: &Progress) -> Result<Snapshot, SourceError> {
+    async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
         self.types_changed.store(true, Ordering::Relaxed);
         let types = self.types().await?;
-        let snapshot = load::snapshot(&self.client, &types, scope, progress).await?;
+        let snapshot = load::snapshot(&self.client, &types, scope, progress, parts).await?;
         // Lists tell everybody else less, without a word: what they leave out would pass for gone.
         self.check_identity().await?;
         Ok(snapshot)

@@ -31,6 +31,7 @@ use parking_lot::Mutex;
 
 use self::document::Whole;
 use super::ingest::feed::{Feed, Push, Refused};
+use super::parts::Parts;
 use super::progress::Progress;
 use super::watch::{Content, Origin, Stamp, Watch, look};
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
@@ -177,7 +178,7 @@ impl Source for Limecraft {
         }
     }
 
-    async fn load(&self, _scope: Scope, _progress: &Progress) -> Result<Snapshot, SourceError> {
+    async fn load(&self, _scope: Scope, _progress: &Progress, _parts: &Parts) -> Result<Snapshot, SourceError> {
         let feed = Arc::clone(&self.feed);
         let held = tokio::task::spawn_blocking(move || feed.snapshot()).await;
         let held = held.map_err(|error| SourceError::Unavailable(error.to_string()))?;

@@ -19,8 +19,8 @@ impl Parts {
         (Self(sender), receiver)
     }
 
-    /// Hands over some objects of tables that the snapshot of this load will say are complete; waits while others are
-    /// being applied.
+    /// Hands over some objects of tables that the snapshot of this load will say are complete, none of them twice; waits
+    /// while others are being applied. They are applied at once, whatever becomes of the load.
     ///
     /// # Errors
     /// Where nobody waits for the load any more.

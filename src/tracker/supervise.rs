@@ -11,6 +11,7 @@
 //! Invariant: memory is bounded; where more is announced than is remembered, everything is loaded.
 
 mod audit;
+mod doubts;
 mod feed;
 mod large;
 mod queue;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::audit::Audit;
+use self::doubts::Doubts;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
@@ -40,6 +42,7 @@ use self::told::Kept;
 use super::backoff::Backoff;
 use super::progress::Progress;
 use super::receipt::Receipt;
+use super::seen::{Seen, Teller};
 use super::{CatchUp, Scope, Signal, Source, SourceError};
 use crate::authorizer::{Authorizer, Feed};
 use crate::model::change::{Batch, Change, Snapshot};
@@ -97,6 +100,8 @@ pub struct Supervisor<S> {
     loaded: bool,
     loading: Option<Loading>,
     wanted: Option<Wanted>,
+    /// What loads in parts did not list, until it is re-read.
+    doubts: Vec<Doubts>,
     /// The log of events is being read, or has named objects that are not re-read yet.
     catching_up: u32,
     recovering: FxHashSet<ObjectRef>,
@@ -104,6 +109,9 @@ pub struct Supervisor<S> {
     /// What was told exactly and waits for a load to end.
     kept: Kept,
     audit: Audit,
+    seen: Teller,
+    /// When the last load began: what it found, it found since the one before.
+    read: SystemTime,
     in_flight: usize,
     flushing: bool,
     reconciles: u32,
@@ -187,11 +195,14 @@ impl<S: Source> Supervisor<S> {
             loaded: false,
             loading: None,
             wanted: None,
+            doubts: Vec::new(),
             catching_up: 0,
             recovering: FxHashSet::default(),
             queue: Queue::new(options.queue),
             kept: Kept::default(),
             audit: Audit::default(),
+            seen: Teller::default(),
+            read: SystemTime::now(),
             in_flight: 0,
             flushing: false,
             reconciles: 0,
@@ -204,6 +215,11 @@ impl<S: Source> Supervisor<S> {
     /// What it has seen and done; to be kept before it runs.
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Tells the other end what is seen of the tracker's objects.
+    pub fn tell(&mut self, sender: mpsc::Sender<Seen>) {
+        self.seen.tells(sender);
     }
 
     /// Runs until `shutdown`.
@@ -220,6 +236,7 @@ impl<S: Source> Supervisor<S> {
                 () = shutdown.cancelled() => return,
                 Some(done) = self.jobs.next() => self.finished(done),
                 signal = next(&mut self.stream) => self.signal(signal),
+                Some(changes) = large::next_part(&mut self.loading) => self.part(changes),
                 Some(request) = self.requests.recv() => self.asked(request),
             }
             self.settle();
@@ -257,6 +274,8 @@ impl<S: Source> Supervisor<S> {
     /// Applies what was told and says how the feed is, where that has changed.
     fn settle(&mut self) {
         let receipts = self.apply_kept();
+        self.clear_doubts();
+        self.seen.catch_up();
         self.tell_state();
         receipts.iter().for_each(Receipt::acknowledge);
     }
@@ -297,17 +316,21 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() && self.kept.is_empty() {
+        if !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
             self.authorizer.heard(position);
         }
     }
 
     /// Applies changes and keeps count.
     fn apply(&mut self, batch: Batch) -> usize {
-        let changes = match &batch {
-            Batch::Delta(changes) => changes,
-            Batch::Snapshot(snapshot) => &snapshot.changes,
-        };
+        match &batch {
+            Batch::Delta(changes) => self.count(changes),
+            Batch::Snapshot(snapshot) => self.count(&snapshot.changes),
+        }
+        self.authorizer.apply(batch).changed
+    }
+
+    fn count(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::Quarantine { object, problem } => {
@@ -327,7 +350,6 @@ impl<S: Source> Supervisor<S> {
                 | Change::Forget(_) => {}
             }
         }
-        self.authorizer.apply(batch).changed
     }
 
     fn filed(&self, object: &ObjectRef) -> ObjectRef {

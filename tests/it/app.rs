@@ -36,6 +36,8 @@ pub(crate) fn config(directory: &TempDir) -> Config {
     let tcp = "127.0.0.1:0".parse().unwrap();
     let unix = Address::Unix(directory.path().join("stagedoor.sock"));
     Config {
+        guard: None,
+        decision_log: None,
         serve: serve::Config { listen: vec![tcp, unix], tls: None },
         authorizer: Options::default(),
         reconcile: Duration::from_secs(300),

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor.
-const ROOMS: [(&str, u8); 17] = [
+const ROOMS: [(&str, u8); 18] = [
     ("model", 0),
     ("yaml", 0),
     ("directory", 1),
     ("cache", 1),
     ("telemetry", 1),
+    ("ledger", 1),
     ("engine", 2),
     ("authorizer", 3),
     ("watch", 3),
@@ -27,16 +28,19 @@ const ROOMS: [(&str, u8); 17] = [
 /// The floor whose rooms may know everything, each other too.
 const WIRING: u8 = 5;
 
-/// Siblings that may be imported nevertheless: the generated code has a floor only because it needs tonic.
-const SIBLINGS: [(&str, &str); 2] = [("serve", "proto"), ("tracker/ingest", "proto")];
+/// Siblings that may be imported nevertheless: the generated code has a floor only because it needs tonic, and the guard
+/// needs the trackers' contract, not the trackers.
+const SIBLINGS: [(&str, &str); 3] = [("serve", "proto"), ("tracker/ingest", "proto"), ("guard", "tracker")];
 
 /// What a room must not know of the world outside the package.
-const STRANGERS: [(&str, &[&str]); 6] = [
+const STRANGERS: [(&str, &[&str]); 8] = [
     ("model", &["serde", "serde_json", "tonic", "tokio", "prost"]),
     ("yaml", &["tonic", "tokio", "std::fs"]),
     ("directory", &["tonic", "tokio", "reqwest", "std::fs", "Instant::now", "SystemTime::now"]),
     ("cache", &["tonic", "tokio", "reqwest", "std::fs"]),
     ("engine", &["tonic", "tokio", "reqwest", "std::fs", "parking_lot", "Instant", "SystemTime", "async fn", ".await"]),
+    ("ledger", &["tonic", "tokio", "reqwest"]),
+    ("guard", &["tonic", "prost", "reqwest", "http", "std::fs", "kitsu", "ftrack"]),
     ("authorizer", &["tonic", "prost", "reqwest", "http", "std::fs", "tokio::net", "tokio::fs"]),
 ];
 

@@ -420,7 +420,7 @@ async fn a_large_workspace_is_handed_over_in_parts() {
     let started = Instant::now();
     let loading = async {
         let parts = parts;
-        ftrack.load_in_parts(Scope::All, &progress, &parts).await
+        ftrack.load(Scope::All, &progress, &parts).await
     };
     let counting = async {
         let (mut rows, mut most) = (0, 0);

@@ -78,7 +78,7 @@ impl Server {
         let (_, health) = health::health();
         let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let Address::Tcp(address) = listener.address().unwrap() else { panic!() };
-        let services = Services::new(authorizer, health, drain.clone());
+        let services = Services::new(authorizer, None, health, drain.clone());
         #[expect(clippy::disallowed_methods, reason = "a test's server, ended with the test")]
         let task = tokio::spawn(async { services.serve(listener, None).await.unwrap() });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();

@@ -249,15 +249,15 @@ async fn next_but_heartbeats(events: &mut BoxStream<'static, Signal>) -> Option<
 async fn a_changed_file_is_announced_and_loaded() {
     let (_dir, path, file) = changes(SMALL);
     let mut events = file.events().await.unwrap();
-    assert_eq!(file.load(Scope::Core, &Progress::logged()).await.unwrap(), small());
+    assert_eq!(file.load(Scope::Core, &Progress::logged(), &Parts::channel().0).await.unwrap(), small());
     assert_eq!(events.next().await, Some(Signal::Heartbeat));
     replace(&path, &SMALL.replace("active: false", "active: true"));
     assert_eq!(next_but_heartbeats(&mut events).await, Some(Signal::Reload { scope: Scope::All, objects: Vec::new() }));
-    let snapshot = file.load(Scope::All, &Progress::logged()).await.unwrap();
+    let snapshot = file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await.unwrap();
     assert_eq!(record(&snapshot, "person", "bob").field("active"), Some(&Value::Bool(true)));
     // A load that came before the next look must not hide the change from the stream.
     replace(&path, SMALL);
-    assert_eq!(file.load(Scope::All, &Progress::logged()).await.unwrap(), small());
+    assert_eq!(file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await.unwrap(), small());
     assert_eq!(next_but_heartbeats(&mut events).await, Some(Signal::Reload { scope: Scope::All, objects: Vec::new() }));
 }
 
@@ -268,7 +268,9 @@ async fn a_broken_file_ends_the_feed_until_it_is_mended() {
     replace(&path, &SMALL.replace("role: user", "rle: user"));
     assert!(matches!(next_but_heartbeats(&mut events).await, Some(Signal::Lost(_))));
     assert_eq!(events.next().await, None);
-    let Err(SourceError::Malformed(why)) = file.load(Scope::All, &Progress::logged()).await else { panic!() };
+    let Err(SourceError::Malformed(why)) = file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await else {
+        panic!()
+    };
     assert!(why.contains("s.yaml:5:15: no person has a field `rle`; did you mean `role`?"), "{why}");
     let waiting = file.events();
     let mend = async {
@@ -277,16 +279,21 @@ async fn a_broken_file_ends_the_feed_until_it_is_mended() {
     };
     let (events, ()) = tokio::join!(waiting, mend);
     assert_eq!(events.unwrap().next().await, Some(Signal::Heartbeat));
-    assert_eq!(file.load(Scope::All, &Progress::logged()).await.unwrap(), small());
+    assert_eq!(file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await.unwrap(), small());
 }
 
 #[tokio::test]
 async fn a_file_for_another_pack_and_a_missing_file_are_refused() {
     let (_dir, path, file) = changes("pack: flow\n");
-    let Err(SourceError::Malformed(why)) = file.load(Scope::All, &Progress::logged()).await else { panic!() };
+    let Err(SourceError::Malformed(why)) = file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await else {
+        panic!()
+    };
     assert!(why.contains("s.yaml:1:7: this is a studio for the pack `flow`, and `kitsu` is in force"), "{why}");
     fs::remove_file(&path).unwrap();
-    assert!(matches!(file.load(Scope::All, &Progress::logged()).await, Err(SourceError::Unavailable(_))));
+    assert!(matches!(
+        file.load(Scope::All, &Progress::logged(), &Parts::channel().0).await,
+        Err(SourceError::Unavailable(_))
+    ));
 }
 
 #[tokio::test]

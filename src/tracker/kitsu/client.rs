@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::tracker::backoff::Backoff;
@@ -73,10 +73,8 @@ impl Client {
         loop {
             tries += 1;
             let token = self.token().await?;
-            match self.once(path, query, &token).await {
-                Err(Failure::Token(_)) if !rotated && self.token.reload(&token).await.map_err(Failure::Refused)? => {
-                    rotated = true;
-                }
+            match self.once(Method::GET, path, query, None, &token).await {
+                Err(Failure::Token(_)) if !rotated && self.reload_token(&token).await? => rotated = true,
                 Err(Failure::Token(said)) => return Err(Failure::Refused(said)),
                 Err(Failure::Unavailable(why) | Failure::Malformed(why)) if tries < TRIES => {
                     tracing::debug!(path, tries, why, "asking zou again");
@@ -87,9 +85,27 @@ impl Client {
         }
     }
 
+    /// The answer to `POST path` as JSON. Not tried again: it may have come through though no answer came.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let mut rotated = false;
+        loop {
+            let token = self.token().await?;
+            match self.once(Method::POST, path, &[], Some(body), &token).await {
+                Err(Failure::Token(_)) if !rotated && self.reload_token(&token).await? => rotated = true,
+                Err(Failure::Token(said)) => return Err(Failure::Refused(said)),
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// The token, read from its file at first use.
     pub(super) async fn token(&self) -> Result<Arc<str>, Failure> {
         self.token.get().await.map_err(Failure::Refused)
+    }
+
+    /// Whether there is another token now than the one that was refused.
+    async fn reload_token(&self, refused: &str) -> Result<bool, Failure> {
+        self.token.reload(refused).await.map_err(Failure::Refused)
     }
 
     /// The same moment on zou's clock.
@@ -97,7 +113,14 @@ impl Client {
         date::seconds(at).saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
-    async fn once(&self, path: &str, query: &[(&str, &str)], token: &str) -> Result<Value, Failure> {
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        token: &str,
+    ) -> Result<Value, Failure> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         if !query.is_empty() {
@@ -106,23 +129,26 @@ impl Client {
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Failure::Refused(format!("the Kitsu token has characters that no token has: {MEND_TOKEN}")))?;
         bearer.set_sensitive(true);
-        let request = self.http.get(url).header(AUTHORIZATION, bearer);
+        let mut request = self.http.request(method, url).header(AUTHORIZATION, bearer);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         let answer = request
             .send()
             .await
             .map_err(|error| Failure::Unavailable(format!("{path}: zou cannot be reached: {}", causes(&error))))?;
         self.note_clock(&answer);
         let status = answer.status();
-        let body = body(path, answer).await;
+        let read = read(path, answer).await;
         if status.is_success() {
-            let body = body?;
-            return serde_json::from_slice(&body).map_err(|error| match body.trim_ascii_start().first() {
+            let read = read?;
+            return serde_json::from_slice(&read).map_err(|error| match read.trim_ascii_start().first() {
                 // Kitsu's own pages, or a portal's: served for every address but the API's.
                 Some(b'<') => Failure::Malformed(format!("{path}: a web page came, not JSON; {MEND_URL}")),
                 _ => Failure::Malformed(format!("{path}: the answer is not JSON: {error}")),
             });
         }
-        let said = body.as_deref().map(message).unwrap_or_default();
+        let said = read.as_deref().map(message).unwrap_or_default();
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY => Failure::Token(format!(
                 "zou does not accept the token ({}{said}): it is wrong, has expired, was revoked, or its bot is not active; {MEND_TOKEN}",
@@ -131,8 +157,12 @@ impl Client {
             StatusCode::FORBIDDEN => {
                 Failure::Refused(format!("{path}: zou refuses this to the token's owner (403{said}); {MEND_ADMIN}"))
             }
+            // What it makes of a write: a cap, a rule of its own.
+            StatusCode::BAD_REQUEST if body.is_some() => {
+                Failure::Refused(format!("{path}: zou refuses this (400{said})"))
+            }
             // Only zou's own 404 says that an object is gone; a proxy's says nothing.
-            StatusCode::NOT_FOUND if body.is_ok_and(|body| is_zous_error(&body)) => {
+            StatusCode::NOT_FOUND if read.is_ok_and(|read| is_zous_error(&read)) => {
                 Failure::NotFound(format!("{path}: zou has no such thing (404{said})"))
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -166,7 +196,7 @@ impl From<Failure> for SourceError {
     }
 }
 
-async fn body(path: &str, mut answer: Response) -> Result<Vec<u8>, Failure> {
+async fn read(path: &str, mut answer: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {

@@ -2,7 +2,7 @@
 //!
 //! zou sorts its pages by the time of the last change. A row that changes meanwhile moves to the front, and its event
 //! tells; a row that is deleted moves all later ones up, and the one that crosses the page border would be missed:
-//! so when the total falls, the page before is read again.
+//! so when the total falls, the page before is read again. Tasks and entities are handed over page by page.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use futures_util::try_join;
@@ -15,8 +15,9 @@ use super::hints;
 use super::table::Table;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Str};
-use crate::tracker::Scope;
+use crate::tracker::parts::Parts;
 use crate::tracker::progress::Progress;
+use crate::tracker::{Scope, SourceError};
 
 const PAGE: u64 = 2000;
 /// How many projects are read at once.
@@ -32,7 +33,8 @@ pub(super) async fn snapshot(
     types: &Types,
     scope: Scope,
     progress: &Progress,
-) -> Result<Snapshot, Failure> {
+    parts: &Parts,
+) -> Result<Snapshot, SourceError> {
     let mut snapshot = Snapshot::default();
     if scope.core() {
         for kind in Table::CORE {
@@ -45,11 +47,8 @@ pub(super) async fn snapshot(
     }
     if scope.large() {
         let [entity, task] = Table::LARGE;
-        let (mut entities, mut tasks) =
-            try_join!(table(client, entity, types, progress), table(client, task, types, progress))?;
+        try_join!(large(client, entity, types, progress, parts), large(client, task, types, progress, parts))?;
         snapshot.complete.extend(Table::LARGE.map(|kind| Str::from(kind.kind())));
-        snapshot.changes.append(&mut entities);
-        snapshot.changes.append(&mut tasks);
     }
     Ok(snapshot)
 }
@@ -80,7 +79,10 @@ pub(super) async fn project(client: &Client, id: &str) -> Result<Vec<Change>, Fa
 
 async fn projects(client: &Client, progress: &Progress) -> Result<Vec<Change>, Failure> {
     let mut ids = Vec::new();
-    pages(client, Table::Project, progress, |row| ids.extend(convert::object(Table::Project, row))).await?;
+    let mut pages = Pages::of(client, Table::Project, progress);
+    while let Some(rows) = pages.next().await? {
+        ids.extend(rows.iter().filter_map(|row| convert::object(Table::Project, row)));
+    }
     ids.retain(|object| hints::canonical(&object.id));
     ids.sort_unstable();
     ids.dedup();
@@ -97,61 +99,102 @@ async fn projects(client: &Client, progress: &Progress) -> Result<Vec<Change>, F
 
 async fn table(client: &Client, table: Table, types: &Types, progress: &Progress) -> Result<Vec<Change>, Failure> {
     let mut rows: FxHashMap<Option<Id>, Change> = FxHashMap::default();
-    pages(client, table, progress, |row| {
+    let mut pages = Pages::of(client, table, progress);
+    while let Some(page) = pages.next().await? {
         // Rows can be met twice; the last is the newest.
-        let id = convert::object(table, row).map(|object| object.id);
-        rows.insert(id, convert::row(table, row, types));
-    })
-    .await?;
+        rows.extend(page.iter().map(|row| converted(table, row, types)));
+    }
     Ok(rows.into_values().collect())
 }
 
-async fn pages(client: &Client, table: Table, progress: &Progress, mut row: impl FnMut(&Value)) -> Result<(), Failure> {
-    let (mut page, mut total, mut back, mut short) = (1_u64, 0_u64, 0_u32, 0_u32);
-    loop {
-        let answer = client.get(table.path(), &query(table, page).each_ref().map(|(k, v)| (*k, v.as_str()))).await?;
-        let shape = |what: &str| Failure::Malformed(format!("{}: page {page} has no {what}", table.path()));
-        let rows = answer.get("data").and_then(Value::as_array).ok_or_else(|| shape("list `data`"))?;
-        let now = answer.get("total").and_then(Value::as_u64).ok_or_else(|| shape("number `total`"))?;
-        let (found, due) =
-            (u64::try_from(rows.len()).unwrap_or(0), now.saturating_sub((page - 1).saturating_mul(PAGE)).min(PAGE));
-        if found < due {
+async fn large(
+    client: &Client,
+    table: Table,
+    types: &Types,
+    progress: &Progress,
+    parts: &Parts,
+) -> Result<(), SourceError> {
+    let mut pages = Pages::of(client, table, progress);
+    while let Some(page) = pages.next().await? {
+        let rows: FxHashMap<_, _> = page.iter().map(|row| converted(table, row, types)).collect();
+        drop(page);
+        parts.hand_over(rows.into_values().collect()).await?;
+    }
+    Ok(())
+}
+
+fn converted(table: Table, row: &Value, types: &Types) -> (Option<Id>, Change) {
+    (convert::object(table, row).map(|object| object.id), convert::row(table, row, types))
+}
+
+/// Reads a table from the first page to the last.
+struct Pages<'a> {
+    client: &'a Client,
+    table: Table,
+    progress: &'a Progress,
+    /// The page to read next; `None` after the last.
+    page: Option<u64>,
+    total: u64,
+    back: u32,
+}
+
+// === impl Pages ===
+
+impl<'a> Pages<'a> {
+    fn of(client: &'a Client, table: Table, progress: &'a Progress) -> Self {
+        Self { client, table, progress, page: Some(1), total: 0, back: 0 }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Value>>, Failure> {
+        let Some(page) = self.page else { return Ok(None) };
+        let path = self.table.path();
+        let (rows, now) = self.read(page).await?;
+        let found = u64::try_from(rows.len()).unwrap_or(0);
+        if page == 1 && self.back == 0 {
+            self.progress.expect(now);
+        }
+        self.progress.read(self.table.kind(), found);
+        if now < self.total && page > 1 {
+            self.back += 1;
+            if self.back > STEPS_BACK {
+                return Err(Failure::Unavailable(format!("{path}: rows vanish faster than they can be read")));
+            }
+            self.page = Some(page.saturating_sub((self.total - now).div_ceil(PAGE)).max(1));
+        } else if page.saturating_mul(PAGE) >= now {
+            self.page = None;
+        } else if found < PAGE {
+            return Err(Failure::Malformed(format!("{path}: page {page} of {now} rows is shorter than asked for")));
+        } else {
+            self.page = Some(page + 1);
+        }
+        self.total = now;
+        Ok(Some(rows))
+    }
+
+    /// The rows of a page and how many there are on all pages, once the two agree.
+    async fn read(&self, page: u64) -> Result<(Vec<Value>, u64), Failure> {
+        let path = self.table.path();
+        let query = query(self.table, page);
+        let mut short = 0;
+        loop {
+            let mut answer = self.client.get(path, &query.each_ref().map(|(k, v)| (*k, v.as_str()))).await?;
+            let shape = |what: &str| Failure::Malformed(format!("{path}: page {page} has no {what}"));
+            let rows = match answer.get_mut("data").map(Value::take) {
+                Some(Value::Array(rows)) => rows,
+                _ => return Err(shape("list `data`")),
+            };
+            let now = answer.get("total").and_then(Value::as_u64).ok_or_else(|| shape("number `total`"))?;
+            let (found, due) =
+                (u64::try_from(rows.len()).unwrap_or(0), now.saturating_sub((page - 1).saturating_mul(PAGE)).min(PAGE));
+            if found >= due {
+                return Ok((rows, now));
+            }
             short += 1;
             if short > SHORT {
                 let what = format!("page {page} has {found} rows where the total of {now} means {due}");
-                return Err(Failure::Malformed(format!(
-                    "{}: {what}; what is missing is not taken for deleted",
-                    table.path()
-                )));
+                return Err(Failure::Malformed(format!("{path}: {what}; what is missing is not taken for deleted")));
             }
-            continue;
         }
-        rows.iter().for_each(&mut row);
-        if page == 1 && back == 0 {
-            progress.expect(now);
-        }
-        progress.read(table.kind(), found);
-        if now < total && page > 1 {
-            back += 1;
-            if back > STEPS_BACK {
-                return Err(Failure::Unavailable(format!(
-                    "{}: rows vanish faster than they can be read",
-                    table.path()
-                )));
-            }
-            page = page.saturating_sub((total - now).div_ceil(PAGE)).max(1);
-            total = now;
-            continue;
-        }
-        total = now;
-        if page.saturating_mul(PAGE) >= total {
-            return Ok(());
-        }
-        if u64::try_from(rows.len()).unwrap_or(0) < PAGE {
-            let path = table.path();
-            return Err(Failure::Malformed(format!("{path}: page {page} of {total} rows is shorter than asked for")));
-        }
-        page += 1;
     }
 }
 

@@ -61,6 +61,26 @@ impl Drop for Server {
     }
 }
 
+/// Tasks and entities, whether they came in parts or at the end.
+async fn large(kitsu: &Kitsu) -> Result<Snapshot, SourceError> {
+    let (parts, mut handed) = Parts::channel();
+    let load = async move {
+        let progress = Progress::logged();
+        kitsu.load(Scope::Large, &progress, &parts).await
+    };
+    let take = async {
+        let mut changes = Vec::new();
+        while let Some(mut part) = handed.recv().await {
+            changes.append(&mut part);
+        }
+        changes
+    };
+    let (snapshot, mut changes) = tokio::join!(load, take);
+    let mut snapshot = snapshot?;
+    changes.append(&mut snapshot.changes);
+    Ok(Snapshot { changes, ..snapshot })
+}
+
 fn answer(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").into_bytes()
@@ -193,7 +213,7 @@ async fn what_is_not_shown_to_us_any_more_does_not_pass_for_gone() {
     let kitsu = server.kitsu();
     let refused = |error: SourceError| assert!(matches!(error, SourceError::Refused(_)), "{error:?}");
     refused(kitsu.reread(&[task(A), task(B)]).await.unwrap_err());
-    refused(kitsu.load(Scope::Large, &Progress::logged()).await.unwrap_err());
+    refused(large(&kitsu).await.unwrap_err());
 }
 
 #[tokio::test]
@@ -209,7 +229,7 @@ async fn pages_that_are_cut_shorter_than_asked_are_no_whole_table() {
         _ => ok(json!([])),
     })
     .await;
-    let error = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap_err();
+    let error = large(&server.kitsu()).await.unwrap_err();
     assert!(matches!(error, SourceError::Malformed(_)), "{error:?}");
 }
 
@@ -239,7 +259,7 @@ fn paged(gone: usize, before: usize) -> impl Fn(&str, usize) -> Vec<u8> {
 async fn no_row_is_missed_when_others_vanish_while_paging() {
     for (gone, before) in [(0, 0), (1, 1), (1, 2), (700, 2), (3000, 2), (5999, 2)] {
         let server = Server::start(paged(gone, before)).await;
-        let snapshot = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap();
+        let snapshot = large(&server.kitsu()).await.unwrap();
         let ids = snapshot.changes.iter().map(|change| match change {
             Change::Upsert(record) => record.id.to_string(),
             other => panic!("{other:?}"),
@@ -262,7 +282,7 @@ async fn one_bad_row_does_not_spoil_the_page_but_a_page_of_another_shape_does() 
         _ => ok(json!([])),
     })
     .await;
-    let snapshot = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap();
+    let snapshot = large(&server.kitsu()).await.unwrap();
     let bad: Vec<_> = snapshot.changes.iter().filter(|change| matches!(change, Change::Quarantine { .. })).collect();
     assert!(matches!(bad[..], [Change::Quarantine { object, .. }] if *object == task(B)), "{bad:?}");
 
@@ -276,7 +296,7 @@ async fn one_bad_row_does_not_spoil_the_page_but_a_page_of_another_shape_does() 
             _ => ok(json!([])),
         })
         .await;
-        let error = server.kitsu().load(Scope::Large, &Progress::logged()).await.unwrap_err();
+        let error = large(&server.kitsu()).await.unwrap_err();
         assert!(matches!(error, SourceError::Malformed(_)), "{shown}: {error:?}");
     }
 }
@@ -296,7 +316,7 @@ async fn a_page_that_is_too_short_is_read_again_and_never_taken_for_the_whole() 
             _ => ok(json!([])),
         })
         .await;
-        let loaded = server.kitsu().load(Scope::Large, &Progress::logged()).await;
+        let loaded = large(&server.kitsu()).await;
         match loaded {
             Ok(snapshot) if whole => assert_eq!(snapshot.changes.len(), 2),
             Err(SourceError::Malformed(why)) if !whole => {

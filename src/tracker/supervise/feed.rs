@@ -106,6 +106,7 @@ impl<S: Source> Supervisor<S> {
                 // Not everything that a lazily read record rests on is in a log.
                 self.forget_lazy();
                 self.hint(&objects);
+                self.seen.gap(since);
                 self.recovering = objects.into_iter().filter(|object| !self.is_lazy(object)).collect();
                 if let Some(scope) = reload {
                     self.want(scope, Why::Gap);

@@ -1,11 +1,16 @@
 //! Loads: the first, after gaps, when an event does not say what changed, and the periodic reconcile.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::mpsc;
+
+use super::doubts::Doubts;
 use super::{Done, LARGE_EVERY, Progress, Scope, Source, SourceError, Supervisor, Timer};
-use crate::model::change::{Batch, Snapshot};
+use crate::directory::Listed;
+use crate::model::change::{Change, Snapshot};
 use crate::model::id::ObjectRef;
+use crate::tracker::parts::Parts;
 
 /// A load that is to begin.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +35,25 @@ pub(super) enum Why {
 pub(super) struct Loading {
     wanted: Wanted,
     started: Instant,
+    /// The same on the wall clock.
+    began: SystemTime,
     /// What events named, or was re-read, since it began.
-    newer: HashSet<ObjectRef>,
+    pub(super) newer: HashSet<ObjectRef>,
     /// More than that: what is loaded may already be old.
     pub(super) overflowed: bool,
+    /// What it hands over before it is done, and what of that has been applied.
+    parts: mpsc::Receiver<Vec<Change>>,
+    pub(super) listed: Listed,
+    pub(super) records: usize,
+    pub(super) changed: usize,
+}
+
+/// The next part of the load under way.
+pub(super) async fn next_part(loading: &mut Option<Loading>) -> Option<Vec<Change>> {
+    match loading {
+        Some(loading) => loading.parts.recv().await,
+        None => None,
+    }
 }
 
 impl<S: Source> Supervisor<S> {
@@ -91,10 +111,21 @@ impl<S: Source> Supervisor<S> {
             self.kept.covered();
         }
         tracing::debug!(scope = %wanted.scope, why = ?wanted.why, "loading");
-        self.loading = Some(Loading { wanted, started: Instant::now(), newer: HashSet::new(), overflowed: false });
+        let (handing, parts) = Parts::channel();
+        self.loading = Some(Loading {
+            wanted,
+            started: Instant::now(),
+            began: SystemTime::now(),
+            newer: HashSet::new(),
+            overflowed: false,
+            parts,
+            listed: Listed::default(),
+            records: 0,
+            changed: 0,
+        });
         let source = std::sync::Arc::clone(&self.source);
         let progress = if wanted.why == Why::Gap { Progress::shown() } else { Progress::logged() };
-        self.job(async move { Done::Loaded(source.load(wanted.scope, &progress).await) });
+        self.job(async move { Done::Loaded(source.load(wanted.scope, &progress, &handing).await) });
     }
 
     /// What a load under way reads of this object may be older than what the mirror will have.
@@ -110,24 +141,37 @@ impl<S: Source> Supervisor<S> {
     }
 
     pub(super) fn load_ended(&mut self, outcome: Result<Snapshot, SourceError>) {
-        let Some(Loading { wanted, started, newer, overflowed }) = self.loading.take() else { return };
+        while outcome.is_ok()
+            && let Some(part) = self.loading.as_mut().and_then(|loading| loading.parts.try_recv().ok())
+        {
+            self.part(part);
+        }
+        let Some(loading) = self.loading.take() else { return };
+        let Loading { wanted, started, began, newer, overflowed, parts: _, mut listed, mut records, mut changed } =
+            loading;
         let Wanted { scope, why } = wanted;
         match outcome {
             Ok(mut snapshot) => {
                 self.stats.loads.add(1);
                 self.reloading.reset();
-                let (complete, records) = (snapshot.complete.clone(), snapshot.changes.len());
+                let complete = snapshot.complete.clone();
                 let as_of = started.checked_sub(snapshot.age);
                 snapshot.except.clone_from(&newer);
-                let changed = self.apply(Batch::Snapshot(snapshot));
+                self.count(&snapshot.changes);
+                records += snapshot.changes.len();
+                changed += self.authorizer.apply_rest(snapshot, &mut listed).changed;
+                self.doubt(Doubts::new(scope, listed, as_of.filter(|_| scope == Scope::All)));
                 let covered = self.queue.covered(&complete, |object| newer.contains(object));
                 self.settled(covered, Ok(()));
+                self.loaded |= scope == Scope::All;
+                self.clear_doubts();
+                if changed > 0 || why == Why::Gap {
+                    self.seen.gap(self.read);
+                }
+                if scope.large() {
+                    self.read = began;
+                }
                 if scope == Scope::All {
-                    self.loaded = true;
-                    // What was read is at least as new as the beginning, whatever came since.
-                    if let Some(as_of) = as_of {
-                        self.authorizer.known_equal(as_of);
-                    }
                     self.recovering.retain(|object| newer.contains(object));
                 }
                 let seconds = started.elapsed().as_secs_f32();
@@ -156,6 +200,10 @@ impl<S: Source> Supervisor<S> {
                 // A reconcile comes again by itself; what is owed is tried until it is done.
                 if why > Why::Reconcile {
                     self.want(scope, why);
+                }
+                if overflowed && records > 0 {
+                    // Its parts may have put back what was newer.
+                    self.want(Scope::All, Why::Gap);
                 }
                 if self.wanted.is_some() {
                     let delay = self.reloading.delay();

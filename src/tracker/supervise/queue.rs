@@ -197,6 +197,11 @@ impl Queue {
     }
 
     /// Whether nothing waits to be read.
+    /// How many more objects it takes.
+    pub(super) fn room(&self) -> usize {
+        self.most.saturating_sub(self.entries.len())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -113,6 +113,8 @@ impl<S: Source> Supervisor<S> {
                     self.forget_lazy();
                 }
                 self.settled(settled, Ok(()));
+                let lazy = self.source.capabilities().lazy;
+                self.seen.objects(objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned());
             }
             Err(error) => self.reread_failed(objects, &error),
         }
@@ -136,6 +138,7 @@ impl<S: Source> Supervisor<S> {
                 self.apply(Batch::Delta(vec![Change::Quarantine { object: object.clone(), problem }]));
                 outcome.clear += 1;
                 self.recovering.remove(object);
+                self.no_doubt(object);
             }
             settled.push((object.clone(), outcome));
         }
@@ -153,6 +156,7 @@ impl<S: Source> Supervisor<S> {
             }
             if outcome.is_ok() {
                 self.recovering.remove(&object);
+                self.no_doubt(&object);
             }
             clear.extend(std::iter::repeat_n(object, settled.clear));
         }
@@ -162,6 +166,7 @@ impl<S: Source> Supervisor<S> {
         // All that was announced up to the last signal is in the mirror now.
         if self.queue.is_empty()
             && self.kept.is_empty()
+            && self.doubts.is_empty()
             && self.state == crate::authorizer::Feed::Live
             && !self.is_load_owed()
         {

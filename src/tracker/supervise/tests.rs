@@ -1,6 +1,7 @@
 //! The supervisor against a source that does as it is told.
 
 mod fake;
+mod parts;
 mod told;
 
 use std::time::{Duration, Instant, SystemTime};

@@ -23,8 +23,8 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
     ),
     (
         "a key of a later version",
-        "listen: [\"127.0.0.1:0\"]\nguard: {enabled: true}",
-        "stagedoor.yaml:2:8: `guard` is not available in this version of stagedoor; leave it out",
+        "listen: [\"127.0.0.1:0\"]\nsnapshot_dir: snapshots",
+        "stagedoor.yaml:2:15: `snapshot_dir` is not available in this version of stagedoor; leave it out",
     ),
     (
         "no tracker",
@@ -191,7 +191,7 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
          stagedoor.yaml:2:16: max_staleness: `b` is no length of time; write a number and a unit, like 500ms, 30s, 10m or \
          1h30m\n\
          stagedoor.yaml:3:8: `admin` is not available in this version of stagedoor; leave it out\n\
-         stagedoor.yaml:4:1: unknown key `foo`; known here: admin, listen, max_staleness, policy, reconcile, tls, tracker\n\
+         stagedoor.yaml:4:1: unknown key `foo`; known here: admin, decision_log, guard, listen, max_staleness, policy, reconcile, tls, tracker\n\
          stagedoor.yaml:5:18: `events_url:` is missing\n\
          stagedoor.yaml:5:24: `e` is no web address; write one like https://kitsu.studio/api\n\
          stagedoor.yaml:5:39: `f` cannot be read: there is no such file",

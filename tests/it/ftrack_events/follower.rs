@@ -114,7 +114,7 @@ async fn load(ftrack: &Ftrack, scope: Scope, held: &mut Held) -> Result<(), Sour
     let progress = Progress::logged();
     let loading = async {
         let parts = parts;
-        ftrack.load_in_parts(scope, &progress, &parts).await
+        ftrack.load(scope, &progress, &parts).await
     };
     let collecting = async {
         let mut changes = Vec::new();

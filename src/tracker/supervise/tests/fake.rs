@@ -20,6 +20,7 @@ use crate::model::id::{Id, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
 use crate::model::record::{Member, Record};
 use crate::model::value::Value;
+use crate::tracker::parts::Parts;
 use crate::tracker::progress::Progress;
 use crate::tracker::supervise::{Options, Stats, Supervisor};
 use crate::tracker::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
@@ -54,6 +55,11 @@ struct Told {
     running: Vec<ObjectRef>,
     at_once: usize,
     most_at_once: usize,
+    /// How many tasks and entities a load hands over at once; without it, all come at the end.
+    parts: Option<usize>,
+    missed: Vec<ObjectRef>,
+    /// Loads fail after they have read everything.
+    loads_fail: bool,
 }
 
 pub(super) struct Running {
@@ -127,6 +133,9 @@ impl Fake {
             running: Vec::new(),
             at_once: 0,
             most_at_once: 0,
+            parts: None,
+            missed: Vec::new(),
+            loads_fail: false,
         };
         let held = || Arc::new(watch::channel(false).0);
         Self { told: Arc::new(Mutex::new(told)), loads: held(), rereads: held(), probes: held(), logs: held() }
@@ -159,6 +168,24 @@ impl Fake {
 
     pub(super) fn set(&self, record: Record) {
         self.told.lock().rows.insert(filed(&record), record);
+    }
+
+    pub(super) fn remove(&self, object: &ObjectRef) {
+        self.told.lock().rows.remove(object);
+    }
+
+    /// Loads hand over tasks and entities so many at a time.
+    pub(super) fn in_parts(&self, of: usize) {
+        self.told.lock().parts = Some(of);
+    }
+
+    /// The pages of loads do not list these.
+    pub(super) fn miss(&self, objects: &[ObjectRef]) {
+        self.told.lock().missed = objects.to_vec();
+    }
+
+    pub(super) fn fail_loads(&self, fail: bool) {
+        self.told.lock().loads_fail = fail;
     }
 
     pub(super) fn changed(&self, objects: &[ObjectRef]) {
@@ -249,17 +276,23 @@ impl Source for Fake {
         Ok(UnboundedReceiverStream::new(receiver).boxed())
     }
 
-    /// What is handed over was read at the beginning.
-    async fn load(&self, scope: Scope, _: &Progress) -> Result<Snapshot, SourceError> {
+    /// What is handed over was read at the beginning; held, a load has handed over its first part.
+    async fn load(&self, scope: Scope, _: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
         let mut snapshot = Snapshot::default();
+        let (mut early, of) = (Vec::new(), self.told.lock().parts);
         {
             let mut told = self.told.lock();
             told.calls.push(Call::Load(scope));
+            let Told { rows, missed, .. } = &*told;
             let large = |kind: &str| matches!(kind, "task" | "entity");
-            for (object, record) in &told.rows {
+            for (object, record) in rows {
                 if object.kind != "comment" && (if large(&object.kind) { scope.large() } else { scope.core() }) {
                     snapshot.complete.push(object.kind.clone());
-                    snapshot.changes.push(Change::Upsert(record.clone()));
+                    if missed.contains(object) {
+                        continue;
+                    }
+                    let read = if large(&object.kind) && of.is_some() { &mut early } else { &mut snapshot.changes };
+                    read.push(Change::Upsert(record.clone()));
                 }
             }
         }
@@ -269,10 +302,17 @@ impl Source for Fake {
             let members = ["a", "b"].map(|person| Member::new(Id::from(person), None)).to_vec();
             snapshot.changes.push(Change::Team { project: Id::from("p"), members });
         }
+        let mut early = early.chunks(of.unwrap_or(1)).map(<[Change]>::to_vec);
+        if let Some(part) = early.next() {
+            parts.hand_over(part).await?;
+        }
         if scope.large() {
             released(&self.loads).await;
         }
-        Ok(snapshot)
+        for part in early {
+            parts.hand_over(part).await?;
+        }
+        if self.told.lock().loads_fail { Err(SourceError::Unavailable("500".into())) } else { Ok(snapshot) }
     }
 
     /// What is handed over was read at the beginning.

@@ -1,0 +1,259 @@
+//! The guard: puts back a status that a restriction forbids to whoever set it, and tells that person.
+//!
+//! ```text
+//! supervisor ─► Seen ─► watch ─► history (the tracker's truth) ─► verdict ─► permit ─► set_status ─► ledger
+//!                         └─ gap ─► moved_since                                            └─► notify
+//! ```
+//!
+//! It looks at restrictions only, never at what roles permit. An event is a hint: what counts is the tracker's own record
+//! of who moved the object to the status that it has now.
+//!
+//! Invariant: nothing is written that was not decided from a history read just before; one round trip lies between.
+//! Invariant: each move is put back at most once, and our own moves never.
+//! Invariant: what is not known is not acted upon.
+
+mod limits;
+mod recent;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod watch;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use self::limits::{Limits, Permit};
+use self::recent::Recent;
+use self::verdict::{Verdict, Violation};
+use self::watch::Watch;
+use crate::authorizer::Authorizer;
+use crate::engine::Ruling;
+use crate::ledger::{Entry, Ledger, Outcome};
+use crate::model::id::{Id, ObjectRef, Str};
+use crate::tracker::SourceError;
+use crate::tracker::seen::Seen;
+use crate::tracker::writer::Writer;
+
+/// What the guard asks about restrictions.
+pub trait Judge: Send + Sync + 'static {
+    /// The statuses that any restriction names.
+    fn restricted_statuses(&self) -> Vec<Id>;
+
+    /// Whether the mirror has the object in a status that is restricted for its kind.
+    fn is_restricted_now(&self, object: &ObjectRef) -> bool;
+
+    /// Whether the restrictions let the person set the status; `None` is nobody.
+    fn restriction(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> Ruling;
+
+    /// As of when the mirror is known to equal the tracker.
+    fn as_of(&self) -> SystemTime;
+}
+
+/// How the guard behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// How many objects are looked at at once.
+    pub at_once: usize,
+    /// How many objects may wait; more become a gap.
+    pub queue: usize,
+    /// How long what concerns one person is gathered into one message.
+    pub gather: Duration,
+    /// How often one object, and all together, may be put back within the window.
+    pub budget: usize,
+    pub breaker: usize,
+    pub window: Duration,
+    /// How often a write is tried before it is given up.
+    pub tries: u32,
+    /// First and longest delay before the next try of whatever failed.
+    pub retry: (Duration, Duration),
+    /// How long the tracker may take to answer.
+    pub patience: Duration,
+    /// How often the ledger is marked.
+    pub mark: Duration,
+}
+
+/// Watches what the supervisor tells.
+pub struct Guard<W, J> {
+    desk: Arc<Desk<W, J>>,
+    /// Since when changes were not watched.
+    since: SystemTime,
+}
+
+/// What every look at an object shares.
+struct Desk<W, J> {
+    writer: W,
+    judge: Arc<J>,
+    ledger: Arc<Ledger>,
+    options: Options,
+    limits: Mutex<Limits>,
+    /// Moves that are dealt with.
+    settled: Mutex<Recent>,
+}
+
+/// What became of a look at an object.
+#[derive(Debug)]
+enum Looked {
+    Nothing,
+    /// The mirror cannot tell yet.
+    Later,
+    /// Restricted, and the tracker does not tell who did it.
+    Unclear {
+        status: Id,
+        name: Str,
+    },
+    Dry(Violation),
+    Reverted(Violation),
+    /// There is no status to put it back to.
+    Stuck(Violation),
+    /// Too much was put back of late.
+    Held {
+        violation: Violation,
+        wait: Duration,
+        opened: bool,
+    },
+    /// It could not be read, or not be written.
+    Failed {
+        violation: Option<Violation>,
+        error: SourceError,
+    },
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dry_run: true,
+            at_once: 4,
+            queue: 10_000,
+            gather: Duration::from_secs(1),
+            budget: 3,
+            breaker: 60,
+            window: Duration::from_secs(60),
+            tries: 5,
+            retry: (Duration::from_secs(1), Duration::from_secs(30)),
+            patience: Duration::from_secs(30),
+            mark: Duration::from_secs(300),
+        }
+    }
+}
+
+// === impl Judge ===
+
+impl Judge for Authorizer {
+    fn restricted_statuses(&self) -> Vec<Id> {
+        Self::restricted_statuses(self)
+    }
+
+    fn is_restricted_now(&self, object: &ObjectRef) -> bool {
+        Self::is_restricted_now(self, object)
+    }
+
+    fn restriction(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> Ruling {
+        Self::restriction(self, object, status, person)
+    }
+
+    fn as_of(&self) -> SystemTime {
+        Self::as_of(self)
+    }
+}
+
+// === impl Guard ===
+
+impl<W: Writer, J: Judge> Guard<W, J> {
+    /// A guard that has watched everything up to the ledger's last mark. Nothing happens until it runs.
+    pub fn new(writer: W, judge: Arc<J>, ledger: Arc<Ledger>, options: Options) -> Self {
+        let since = ledger.watched().unwrap_or_else(SystemTime::now);
+        let limits = Mutex::new(Limits::new(options.budget, options.breaker, options.window));
+        let desk = Desk { writer, judge, ledger, options, limits, settled: Mutex::default() };
+        Self { desk: Arc::new(desk), since }
+    }
+
+    /// Watches until the other end is dropped.
+    pub async fn run(self, seen: mpsc::Receiver<Seen>) {
+        let Self { desk, since } = self;
+        tracing::info!(dry_run = desk.options.dry_run, "the guard watches status changes");
+        Watch::new(desk, since).run(seen).await;
+    }
+}
+
+// === impl Desk ===
+
+impl<W: Writer, J: Judge> Desk<W, J> {
+    /// Looks at an object, and puts its status back where that must be. `tried`: what a write before has tried.
+    async fn look(&self, object: &ObjectRef, tried: Option<Violation>) -> Looked {
+        let history = match self.within(self.writer.history(object)).await {
+            Ok(Some(history)) => history,
+            Ok(None) => return Looked::Nothing,
+            Err(error) => return Looked::Failed { violation: tried, error },
+        };
+        let is_own = |moved: &_| self.writer.is_own(moved);
+        match verdict::of(object, &history, &*self.judge, is_own) {
+            Verdict::Nothing => match tried {
+                // The write that seemed to fail has come through.
+                Some(violation) if verdict::is_answered(&history, &violation, is_own) => Looked::Reverted(violation),
+                _ => Looked::Nothing,
+            },
+            Verdict::Later => Looked::Later,
+            Verdict::Unclear(status) => Looked::Unclear { status, name: history.name },
+            Verdict::Violation(violation) => self.put_back(object, violation).await,
+        }
+    }
+
+    async fn put_back(&self, object: &ObjectRef, violation: Violation) -> Looked {
+        if self.settled.lock().contains(object, &violation.change) {
+            return Looked::Nothing;
+        }
+        let Some(to) = violation.to.clone() else { return Looked::Stuck(violation) };
+        if self.options.dry_run {
+            return Looked::Dry(violation);
+        }
+        let permit = self.limits.lock().permit(object, std::time::Instant::now());
+        match permit {
+            Permit::Wait { wait, opened } => return Looked::Held { violation, wait, opened },
+            Permit::Go => {}
+        }
+        let written = self.within(self.writer.set_status(object, &to)).await;
+        self.limits.lock().done(written.is_ok(), std::time::Instant::now());
+        match written {
+            Ok(()) => Looked::Reverted(violation),
+            Err(error) => Looked::Failed { violation: Some(violation), error },
+        }
+    }
+
+    async fn within<T>(&self, asked: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
+        let limit = self.options.patience;
+        let late = |_| SourceError::Unavailable(format!("no answer within {} s", limit.as_secs_f32()));
+        tokio::time::timeout(limit, asked).await.map_err(late)?
+    }
+
+    fn settle(&self, object: &ObjectRef, change: &Id) {
+        self.settled.lock().insert(object.clone(), change.clone());
+    }
+
+    fn record(&self, outcome: Outcome, object: &ObjectRef, violation: &Violation, detail: String) {
+        let Violation { name, change, by, status, to, restriction, message: _ } = violation;
+        self.ledger.record(Entry {
+            object: Some(object.clone()),
+            name: name.clone(),
+            person: by.clone(),
+            from: Some(status.clone()),
+            to: to.clone(),
+            change: Some(change.clone()),
+            restriction: restriction.clone(),
+            detail,
+            ..Entry::new(outcome)
+        });
+    }
+}
+
+impl<W, J> std::fmt::Debug for Guard<W, J> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("options", &self.desk.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,367 @@
+//! What the guard does, scenario by scenario, against a tracker that keeps count.
+
+mod fake;
+
+use std::time::{Duration, SystemTime};
+
+use self::fake::{Running, id, options, task};
+use super::Options;
+use crate::ledger::{Ledger, Outcome, Place};
+use crate::model::id::ObjectRef;
+
+#[tokio::test]
+async fn a_forbidden_status_is_put_back_exactly_once_and_its_author_told() {
+    let running = Running::start(options());
+    let t = task("sh010");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    // The event, the same again, and the one that our own write makes.
+    for _ in 0..3 {
+        running.seen(std::slice::from_ref(&t));
+    }
+    running.until("told", |running| !running.fake.messages().is_empty()).await;
+    running.seen(std::slice::from_ref(&t));
+    running.gap(SystemTime::UNIX_EPOCH);
+    running.idle().await;
+    assert_eq!(running.fake.writes(), [(t.clone(), id("wip"))]);
+    assert_eq!(running.fake.messages(), [(id("ada"), "Not for you (sh010)".to_owned(), vec![t.clone()])]);
+    let entries = running.entries(Outcome::Reverted);
+    assert_eq!(entries.len(), 1);
+    let entry = &entries[0];
+    assert_eq!((&entry.object, &entry.person), (&Some(t), &Some(id("ada"))));
+    assert_eq!((&entry.from, &entry.to, entry.restriction.as_str()), (&Some(id("approved")), &Some(id("wip")), "lead"));
+    assert_eq!(running.entries(Outcome::Told).len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_may_and_what_is_not_restricted_is_not_even_read() {
+    let running = Running::start(options());
+    running.until("swept", |running| running.fake.sweeps().len() == 1).await;
+    let (t, note) = (task("t"), ObjectRef::new("note", "n"));
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&note, "ada", "approved");
+    running.seen(&[t.clone(), note]);
+    running.idle().await;
+    assert_eq!(running.fake.reads(), 0);
+    running.fake.moved(&t, "lead", "approved");
+    running.seen(&[t.clone()]);
+    running.until("looked", |running| running.fake.reads() == 1).await;
+    // Out of a restricted status anybody may move it.
+    running.fake.moved(&t, "ada", "wip");
+    running.seen(&[t]);
+    running.idle().await;
+    assert_eq!((running.fake.reads(), running.fake.writes()), (1, Vec::new()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_shot_in_the_same_event_is_put_back_too_and_one_message_names_both() {
+    let running = Running::start(options());
+    let both = [task("anim"), ObjectRef::new("shot", "sh010")];
+    for object in &both {
+        running.fake.moved(object, "ada", "wip");
+        running.fake.moved(object, "ada", "final");
+    }
+    running.seen(&both);
+    running.until("told", |running| !running.fake.messages().is_empty()).await;
+    running.idle().await;
+    assert_eq!(running.fake.writes().len(), 2);
+    let messages = running.fake.messages();
+    assert_eq!(messages.len(), 1, "one for the person and the incident: {messages:?}");
+    assert_eq!(messages[0].2.len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn two_people_are_told_each() {
+    let running = Running::start(options());
+    for (name, by) in [("one", "ada"), ("two", "bo")] {
+        running.fake.moved(&task(name), by, "wip");
+        running.fake.moved(&task(name), by, "approved");
+    }
+    running.seen(&[task("one"), task("two")]);
+    running.until("told", |running| running.fake.messages().len() == 2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_later_legitimate_change_is_left_alone() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    // Both came before we looked: the rows decide, whatever the event said.
+    running.fake.moved(&t, "lead", "approved");
+    running.seen(&[t.clone()]);
+    running.until("looked", |running| running.fake.reads() >= 1).await;
+    running.fake.moved(&t, "bo", "done");
+    running.seen(&[t.clone(), t.clone()]);
+    running.gap(SystemTime::UNIX_EPOCH);
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.status(&t)), (Vec::new(), id("done")));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_write_is_tried_a_few_times_then_reported_and_stops_no_other() {
+    let running = Running::start(options());
+    let (stuck, other) = (task("stuck"), task("other"));
+    for object in [&stuck, &other] {
+        running.fake.moved(object, "ada", "wip");
+        running.fake.moved(object, "ada", "approved");
+    }
+    running.fake.refuse(&stuck);
+    let options = Options { budget: 100, ..options() };
+    running.seen(&[stuck.clone(), other.clone()]);
+    running
+        .until("parked", |running| {
+            running.entries(Outcome::Parked).len() == 1 || running.entries(Outcome::Held).len() == 1
+        })
+        .await;
+    assert_eq!(running.fake.status(&other), id("wip"));
+    running.until("parked", |running| running.entries(Outcome::Parked).len() == 1).await;
+    running.seen(std::slice::from_ref(&stuck));
+    running.idle().await;
+    let tries = running.fake.writes().iter().filter(|(object, _)| *object == stuck).count();
+    assert_eq!(tries, options.tries as usize, "and never again");
+    assert_eq!(running.entries(Outcome::Failed).len(), tries - 1);
+    assert!(running.fake.messages().iter().all(|(_, _, objects)| *objects == [other.clone()]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_happens_during_an_outage_is_found_after_it() {
+    let running = Running::start(options());
+    running.until("swept", |running| running.fake.sweeps().len() == 1).await;
+    let (early, missed) = (task("early"), task("missed"));
+    running.fake.moved(&early, "ada", "wip");
+    running.fake.moved(&early, "ada", "approved");
+    running.fake.down(true);
+    let before = SystemTime::now();
+    running.seen(std::slice::from_ref(&early));
+    running.fake.moved(&missed, "ada", "wip");
+    running.fake.moved(&missed, "ada", "final");
+    running.gap(before);
+    running.idle().await;
+    assert!(running.fake.writes().is_empty());
+    running.fake.down(false);
+    running.until("both", |running| running.fake.writes().len() == 2).await;
+    running.idle().await;
+    assert_eq!((running.fake.status(&early), running.fake.status(&missed)), (id("wip"), id("wip")));
+    assert_eq!(running.fake.writes().len(), 2);
+    assert_eq!(running.fake.sweeps()[1], before);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_never_goes_back_to_no_status() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("parked", |running| running.entries(Outcome::Parked).len() == 1).await;
+    running.seen(std::slice::from_ref(&t));
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.messages()), (Vec::new(), Vec::new()));
+    assert_eq!(running.entries(Outcome::Parked).len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn two_restricted_statuses_go_back_to_the_last_one_that_was_allowed() {
+    let running = Running::start(options());
+    let (t, u) = (task("t"), task("u"));
+    for (by, to) in [("bo", "wip"), ("ada", "approved"), ("ada", "final"), ("ada", "approved")] {
+        running.fake.moved(&t, by, to);
+    }
+    for (by, to) in [("bo", "wip"), ("lead", "approved"), ("ada", "final")] {
+        running.fake.moved(&u, by, to);
+    }
+    running.seen(&[t.clone(), u.clone()]);
+    running.until("both", |running| running.fake.writes().len() == 2).await;
+    running.idle().await;
+    assert_eq!(running.fake.status(&t), id("wip"));
+    assert_eq!(running.fake.status(&u), id("approved"), "the lead's");
+    assert_eq!(running.fake.writes().len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_status_that_no_move_of_the_history_led_to_counts_where_it_is_not_restricted() {
+    let running = Running::start(options());
+    let (t, u) = (task("t"), task("u"));
+    running.fake.put(&t, "todo");
+    running.fake.moved(&t, "ada", "final");
+    running.fake.put(&u, "approved");
+    running.fake.moved(&u, "ada", "final");
+    running.seen(&[t.clone(), u.clone()]);
+    running.until("parked", |running| running.entries(Outcome::Parked).len() == 1).await;
+    running.until("put back", |running| running.fake.status(&t) == id("todo")).await;
+    assert_eq!(running.fake.status(&u), id("final"), "who set what it was before is not known");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn our_own_moves_begin_no_loop_though_we_are_in_no_group() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "us", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("looked", |running| running.fake.reads() >= 1).await;
+    running.fake.moved(&t, "ada", "final");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("approved")).await;
+    for _ in 0..5 {
+        running.seen(std::slice::from_ref(&t));
+    }
+    running.idle().await;
+    assert_eq!(running.fake.writes().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing_and_tells_nobody() {
+    let running = Running::start(Options { dry_run: true, ..options() });
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(&[t.clone()]);
+    running.until("noted", |running| running.entries(Outcome::DryRun).len() == 1).await;
+    running.seen(&[t.clone()]);
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.messages()), (Vec::new(), Vec::new()));
+    let entries = running.entries(Outcome::DryRun);
+    assert_eq!(entries.len(), 1, "once a move");
+    assert_eq!(entries[0].to, Some(id("wip")));
+    running.fake.moved(&t, "ada", "final");
+    running.seen(&[t]);
+    running.until("noted", |running| running.entries(Outcome::DryRun).len() == 2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_nobody_did() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved_by_nobody(&t, "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    running.idle().await;
+    assert!(running.fake.messages().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_status_whose_author_is_not_told_is_left_and_reported_once() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.put(&t, "approved");
+    for _ in 0..3 {
+        running.seen(std::slice::from_ref(&t));
+    }
+    running.until("noted", |running| running.entries(Outcome::Unclear).len() == 1).await;
+    running.seen(std::slice::from_ref(&t));
+    running.idle().await;
+    assert_eq!((running.entries(Outcome::Unclear).len(), running.fake.writes()), (1, Vec::new()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_mirror_does_not_know_is_not_acted_upon() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.unknown(true);
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.idle().await;
+    assert!(running.fake.reads() >= 2 && running.fake.writes().is_empty());
+    running.fake.unknown(false);
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stubborn_automation_is_answered_a_few_times_a_minute_only() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.stubborn("robot", "approved");
+    running.fake.moved(&t, "robot", "wip");
+    running.fake.moved(&t, "robot", "approved");
+    for _ in 0..100 {
+        running.seen(std::slice::from_ref(&t));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(running.fake.writes().len(), options().budget);
+    assert_eq!(running.entries(Outcome::Held).len(), 1);
+    running.until("again", |running| running.fake.writes().len() > options().budget).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_at_once_open_the_breaker_and_nothing_is_forgotten() {
+    let running = Running::start(Options { breaker: 5, window: Duration::from_millis(200), ..options() });
+    let tasks: Vec<_> = (0..12).map(|number| task(&number.to_string())).collect();
+    for t in &tasks {
+        running.fake.moved(t, "ada", "wip");
+        running.fake.moved(t, "ada", "approved");
+    }
+    running.seen(&tasks);
+    running.until("held", |running| running.entries(Outcome::Held).len() == 7).await;
+    assert_eq!(running.fake.writes().len(), 5);
+    running.until("all", |running| running.fake.writes().len() == 12).await;
+    running.idle().await;
+    assert_eq!(running.fake.writes().len(), 12);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_that_only_seemed_to_fail_is_noted_and_told_once() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.fake.deaf(true);
+    running.seen(std::slice::from_ref(&t));
+    running.until("told", |running| running.fake.messages().len() == 1).await;
+    running.idle().await;
+    assert_eq!((running.fake.writes().len(), running.entries(Outcome::Reverted).len()), (1, 1));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_restart_it_sweeps_from_where_it_stood() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = || Some(Place::File(dir.path().join("decisions.jsonl")));
+    let options = Options { mark: Duration::from_millis(20), ..options() };
+    let running = Running::with(options, Ledger::open(place()).unwrap());
+    running.idle().await;
+    running.stop().await;
+    let stood = Ledger::open(place()).unwrap().watched().expect("marked");
+    assert!(stood <= SystemTime::now());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let running = Running::with(options, Ledger::open(place()).unwrap());
+    running.until("swept", |running| !running.fake.sweeps().is_empty()).await;
+    let lag = stood.duration_since(running.fake.sweeps()[0]).unwrap_or_default();
+    assert!(running.fake.sweeps()[0] <= stood && lag < Duration::from_millis(2), "the log has milliseconds: {lag:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_marked_as_watched_while_something_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = || Some(Place::File(dir.path().join("decisions.jsonl")));
+    let running = Running::with(options(), Ledger::open(place()).unwrap());
+    running.until("swept", |running| running.fake.sweeps().len() == 1).await;
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.fake.down(true);
+    running.seen(std::slice::from_ref(&t));
+    running.idle().await;
+    running.stop().await;
+    assert_eq!(Ledger::open(place()).unwrap().watched(), None);
+}
