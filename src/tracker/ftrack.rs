@@ -143,7 +143,10 @@ impl Source for Ftrack {
                         Change::Upsert(record) => Some(record.id.clone()),
                         _ => None,
                     });
-                    sight.loaded(projects);
+                    // What is in a project that nobody announced is not known.
+                    if sight.loaded(projects) && !scope.large() {
+                        self.shared.owe_load();
+                    }
                 }
                 if !snapshot.complete.contains(&Str::const_new(table.kind())) {
                     snapshot.complete.push(Str::const_new(table.kind()));

@@ -1,8 +1,10 @@
 //! The ftrack connector against the double of a server: whether and how soon each change is in the mirror, and what
 //! happens when the hub or the API is away or sends what it should not.
 
+mod decisions;
 mod double;
 mod follower;
+mod writes;
 
 use std::future::Future;
 use std::io::Write as _;
@@ -18,7 +20,7 @@ use stagedoor::tracker::{Scope, Source as _, SourceError};
 use tokio::task::JoinHandle;
 
 use self::double::Double;
-use self::follower::{Follower, truth};
+use self::follower::{Follower, Held, truth};
 
 #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
 fn spawn(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
@@ -355,7 +357,7 @@ async fn what_an_older_server_lacks_is_left_out() {
 #[ignore = "needs the double of ftrack: run tests/run"]
 async fn a_private_project_is_seen_once_it_is_awarded_to_the_key() {
     let double = Double::start(&["--silent", ""]);
-    let follower = Follower::start(double.ftrack_as("service", "open-key")).await;
+    let follower = Follower::sweeping(double.ftrack_as("service", "open-key"), Duration::from_secs(1)).await;
     let (project, task) = (ObjectRef::new("project", "project-secret"), ObjectRef::new("task", "task-secret"));
     let filed = ObjectRef::new("object", "task-secret");
     assert!(!follower.held.lock().contains_key(&project));
@@ -366,12 +368,13 @@ async fn a_private_project_is_seen_once_it_is_awarded_to_the_key() {
     assert!(!follower.held.lock().contains_key(&project) && !follower.held.lock().contains_key(&filed), "{task}");
     double.mutate(&json!([["update", "ApiKey", "key-open", {"project_ids": ["project-secret"]}]])).await;
     follower
-        .until("awarded", Duration::from_secs(5), |held| held.contains_key(&project) && held.contains_key(&filed))
+        .until("awarded", Duration::from_secs(8), |held| held.contains_key(&project) && held.contains_key(&filed))
         .await;
     double.mutate(&json!([["update", "ApiKey", "key-open", {"project_ids": []}]])).await;
-    follower.until("taken back", Duration::from_secs(5), |held| !held.contains_key(&filed)).await;
+    follower.until("taken back", Duration::from_secs(5), |held| !held.contains_key(&project)).await;
     double.mutate(&json!([["update", "Project", "project-secret", {"is_private": false}]])).await;
-    follower.until("opened", Duration::from_secs(5), |held| held.contains_key(&filed)).await;
+    let opened = |held: &Held| held.contains_key(&project) && held.contains_key(&filed);
+    follower.until("opened", Duration::from_secs(5), opened).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

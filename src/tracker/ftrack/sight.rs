@@ -23,11 +23,14 @@ struct Projects {
 // === impl Sight ===
 
 impl Sight {
-    /// A load saw these and no others.
-    pub(super) fn loaded(&self, projects: impl Iterator<Item = Id>) {
+    /// A load saw these and no others; returns whether some of them were not seen before, though others were.
+    pub(super) fn loaded(&self, projects: impl Iterator<Item = Id>) -> bool {
+        let projects: FxHashSet<Id> = projects.collect();
         let mut held = self.0.lock();
-        held.seen = projects.collect();
+        let appeared = !held.seen.is_empty() && !projects.is_subset(&held.seen);
+        held.seen = projects;
         held.named.clear();
+        appeared
     }
 
     /// An event names these projects as there; returned are those to ask for.
@@ -76,14 +79,16 @@ mod tests {
     #[test]
     fn what_is_named_and_not_seen_is_asked_for_and_warned_of_once() {
         let sight = Sight::default();
-        sight.loaded(ids(&["open"]).into_iter());
+        assert!(!sight.loaded(ids(&["open"]).into_iter()), "the first load");
         assert_eq!(sight.named(ids(&["open", "private"])), ids(&["private"]));
         assert_eq!(sight.named(ids(&["private"])), []);
         assert!(sight.missed(&Id::from("private")) && !sight.missed(&Id::from("private")));
         assert!(!sight.missed(&Id::from("deleted")), "nobody said that it is there");
-        sight.loaded(ids(&["open"]).into_iter());
+        assert!(!sight.loaded(ids(&["open"]).into_iter()), "the same");
         assert_eq!(sight.named(ids(&["private"])), ids(&["private"]), "asked for again");
         sight.found(&Id::from("private"));
         assert_eq!(sight.named(ids(&["private"])), []);
+        assert!(!sight.loaded(ids(&["open", "private"]).into_iter()), "that was found by an event");
+        assert!(sight.loaded(ids(&["open", "awarded"]).into_iter()));
     }
 }

@@ -65,11 +65,15 @@ impl Double {
         answer.json().await.expect("JSON")
     }
 
-    /// What a person does: `[action, type, id, data]` each.
+    /// What an administrator does: `[action, type, id, data]` each.
     pub(crate) async fn mutate(&self, operations: &Value) {
+        self.mutate_as("ada", operations).await;
+    }
+
+    pub(crate) async fn mutate_as(&self, person: &str, operations: &Value) {
         let list = operations.as_array().expect("a list of operations").iter();
         let operations = list.map(|one| json!({"action": one[0], "type": one[1], "id": one[2], "data": one[3]}));
-        self.post("mutate", json!({"as": "ada", "operations": operations.collect::<Vec<_>>()})).await;
+        self.post("mutate", json!({"as": person, "operations": operations.collect::<Vec<_>>()})).await;
     }
 }
 
