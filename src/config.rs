@@ -26,7 +26,7 @@ use crate::ledger;
 use crate::serve::listen::Address;
 use crate::serve::{self, tls};
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::kitsu;
+use crate::tracker::{ftrack, kitsu};
 use crate::yaml::{self, Data, Node, Place, Problems};
 
 /// The environment variables that may override the file: those that begin with `STAGEDOOR__`.
@@ -61,6 +61,7 @@ pub struct Guard {
 #[derive(Clone, Debug)]
 pub enum Tracker {
     Kitsu(kitsu::Config),
+    Ftrack(ftrack::Config),
     File(PathBuf),
     Limecraft(Limecraft),
     /// The studio that is built in.

@@ -15,8 +15,10 @@ use crate::authorizer::Authorizer;
 use crate::config::{self, Tracker};
 use crate::engine::policy::Policy;
 use crate::model::id::Str;
+use crate::tracker;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
+use crate::tracker::ftrack::Ftrack;
 use crate::tracker::ingest::guard::Guard;
 use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
@@ -34,6 +36,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 enum Connector {
     Kitsu(Box<Kitsu>),
+    Ftrack(Ftrack),
     File(File),
     Limecraft { source: Limecraft, words: Words },
 }
@@ -42,6 +45,7 @@ enum Connector {
 pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
     match tracker {
         Tracker::Kitsu(_) => Ok(Str::const_new("kitsu")),
+        Tracker::Ftrack(_) => Ok(Str::const_new("ftrack")),
         Tracker::Limecraft(_) => Ok(Str::const_new("limecraft")),
         Tracker::Demo => studio::pack(DEMO_NAME, DEMO).map_err(StartError::Studio),
         Tracker::File(path) => {
@@ -63,6 +67,9 @@ impl Source {
                 let kitsu = Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?;
                 Connector::Kitsu(Box::new(kitsu))
             }
+            Tracker::Ftrack(config) => {
+                Connector::Ftrack(Ftrack::new(config).map_err(|error| StartError::Tracker(error.to_string()))?)
+            }
             Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
             Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
             Tracker::Limecraft(config::Limecraft { snapshot, push }) => {
@@ -81,7 +88,7 @@ impl Source {
                 let ingest = Service::server(Arc::clone(source.feed()), guard.clone(), words.clone(), ending);
                 Some(Routes::from(limecraft::push::router(source.clone(), guard)).add_service(ingest))
             }
-            Connector::Kitsu(_) | Connector::File(_) => None,
+            Connector::Kitsu(_) | Connector::Ftrack(_) | Connector::File(_) => None,
         }
     }
 
@@ -94,6 +101,7 @@ impl Source {
     ) -> Option<BoxFuture<'static, ()>> {
         match &self.tracker {
             Connector::Kitsu(kitsu) => Some(watch.over(kitsu.writer(), authorizer, seen).boxed()),
+            Connector::Ftrack(ftrack) => Some(watch.over(ftrack.clone(), authorizer, seen).boxed()),
             Connector::File(_) | Connector::Limecraft { .. } => None,
         }
     }
@@ -104,13 +112,22 @@ impl Source {
         // The task that this runs in is aborted when the process ends.
         let never = CancellationToken::new();
         match self.tracker {
-            Connector::Kitsu(kitsu) => {
-                let mut supervisor = Supervisor::new(*kitsu, authorizer, options);
-                seen.into_iter().for_each(|seen| supervisor.tell(seen));
-                supervisor.run(never).await;
-            }
+            Connector::Kitsu(kitsu) => watched(*kitsu, authorizer, options, seen).run(never).await,
+            Connector::Ftrack(ftrack) => watched(ftrack, authorizer, options, seen).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
             Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }
     }
+}
+
+/// A supervisor that tells what it sees, if anybody wants to know.
+fn watched<S: tracker::Source>(
+    source: S,
+    authorizer: Arc<Authorizer>,
+    options: Options,
+    seen: Option<mpsc::Sender<Seen>>,
+) -> Supervisor<S> {
+    let mut supervisor = Supervisor::new(source, authorizer, options);
+    seen.into_iter().for_each(|seen| supervisor.tell(seen));
+    supervisor
 }

@@ -69,7 +69,7 @@ fn guard(node: &Node, tracker: Option<&Tracker>, problems: &mut Problems) -> Opt
         problems.add(
             node.place,
             "the guard puts statuses back at the tracker, and this one cannot be written to: leave `guard:` out, or use \
-             it with `tracker: {kitsu: ...}`",
+             it with `tracker: {kitsu: ...}` or `tracker: {ftrack: ...}`",
         );
     }
     enabled.then_some(Guard { dry_run })
@@ -78,7 +78,7 @@ fn guard(node: &Node, tracker: Option<&Tracker>, problems: &mut Problems) -> Opt
 /// Whether statuses can be put back at the tracker.
 fn is_written_to(tracker: &Tracker) -> bool {
     match tracker {
-        Tracker::Kitsu(_) => true,
+        Tracker::Kitsu(_) | Tracker::Ftrack(_) => true,
         Tracker::File(_) | Tracker::Limecraft(_) | Tracker::Demo => false,
     }
 }

@@ -19,6 +19,7 @@ mod declared;
 mod differential;
 mod floors;
 mod ftrack_property;
+mod ftrack_events;
 mod grpc;
 mod guard_kitsu;
 mod health;

@@ -18,10 +18,10 @@ use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
 use super::client::{Client, Failure};
-use super::{date, hints};
+use super::hints;
 use crate::model::id::{Id, ObjectRef, Str};
-use crate::tracker::SourceError;
 use crate::tracker::writer::{History, Move, Writer};
+use crate::tracker::{SourceError, date};
 
 const TASKS: &str = "/data/tasks";
 const LOG: &str = "/data/events/last";

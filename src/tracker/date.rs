@@ -1,4 +1,4 @@
-//! Moments as zou and HTTP write them, to the second, in UTC.
+//! Moments as trackers and HTTP write them, to the second, in UTC.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,19 +18,6 @@ pub(super) fn iso(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
-/// Reads a moment of an answer, which is cut to the second: `2026-11-21T23:10:14`, with or without a fraction or a `Z`.
-pub(super) fn parse_iso(text: &str) -> Option<i64> {
-    let (date, time) = text.split_once('T')?;
-    let time = time.split(['.', 'Z', '+']).next()?;
-    let mut parts = date.split('-').chain(time.split(':')).map(|part| part.parse::<i64>().ok());
-    let mut number = || parts.next()?;
-    let (year, month, day) = (number()?, number()?, number()?);
-    let (hour, minute, second) = (number()?, number()?, number()?);
-    let sane = (1..=12).contains(&month) && (1..=31).contains(&day) && (1970..=9999).contains(&year);
-    let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
-    sane.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
-}
-
 /// Reads the `Date` header: `Sat, 21 Nov 2026 23:10:14 GMT`.
 pub(super) fn parse_http(text: &str) -> Option<i64> {
     let mut parts = text.split_once(", ")?.1.split([' ', ':']);
@@ -42,6 +29,20 @@ pub(super) fn parse_http(text: &str) -> Option<i64> {
     let sane = (1..=31).contains(&day) && (1970..=9999).contains(&year);
     let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
     sane.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// Reads `2026-11-21T23:10:14`, with or without a fraction of the second and a `Z`. Another offset is no such moment.
+pub(super) fn parse_iso(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(['T', ' '])?;
+    let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
+    let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let mut day = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let mut time = whole.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (year, month, of_month) = (day.next()??, day.next()??, day.next()??);
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let sane = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&of_month);
+    let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    sane.then(|| days(year, month, of_month) * DAY + hour * 3600 + minute * 60 + second)
 }
 
 /// Days since 1970 of a day of the Gregorian calendar. Years begin in March here, so the leap day is a year's last.
@@ -77,11 +78,19 @@ mod tests {
         assert_eq!(iso(951_782_400), "2000-02-29T00:00:00");
         assert_eq!(parse_http("Sat, 21 Nov 2026 23:10:14 GMT"), Some(1_795_302_614));
         assert_eq!(iso(1_795_302_614), "2026-11-21T23:10:14");
-        for text in ["2026-11-21T23:10:14", "2026-11-21T23:10:14Z", "2026-11-21T23:10:14.123456+00:00"] {
+        for text in ["2026-11-21T23:10:14", "2026-11-21T23:10:14Z", "2026-11-21 23:10:14.123456+00:00"] {
             assert_eq!(parse_iso(text), Some(1_795_302_614), "{text}");
         }
-        for bad in ["", "T", "2026-11-21", "2026-11-21T", "2026-11-21T23:10", "2026-13-21T23:10:14", "x-11-21T23:10:14"]
-        {
+        for bad in [
+            "",
+            "T",
+            "2026-11-21",
+            "2026-11-21T",
+            "2026-11-21T23:10",
+            "2026-13-21T23:10:14",
+            "x-11-21T23:10:14",
+            "2026-11-21T23:10:14+02:00",
+        ] {
             assert_eq!(parse_iso(bad), None, "{bad}");
         }
         for bad in [
