@@ -5,6 +5,7 @@ pub mod cases;
 mod client;
 mod healthcheck;
 mod output;
+mod role;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ enum Command {
     Explain(Explain),
     Validate(Validate),
     Test(Test),
+    Role(role::Role),
     Healthcheck(Healthcheck),
 }
 
@@ -209,6 +211,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Explain(explain) => ask::explain(&explain.ask),
         Command::Validate(validate) => validate::run(&validate.files, &surroundings.environment),
         Command::Test(test) => cases(&test),
+        Command::Role(role) => role::run(&role, &surroundings.environment),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
     }
 }

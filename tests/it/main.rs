@@ -28,6 +28,7 @@ mod model;
 mod policy;
 mod property;
 mod race;
+mod roles;
 mod shutdown;
 mod stranger;
 mod stream;
