@@ -15,6 +15,7 @@ mod freshness;
 mod info;
 mod pending;
 mod reader;
+mod restricted;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -36,7 +37,7 @@ use crate::cache::Cache;
 use crate::directory::{Applied, Directory};
 use crate::engine::policy::Policy;
 use crate::engine::{CaseKey, Followed};
-use crate::model::change::{Batch, Change, Touched};
+use crate::model::change::{Batch, Change, Dep, Touched};
 use crate::model::id::{ObjectRef, Str};
 use freshness::Age;
 use pending::Pending;
@@ -80,6 +81,8 @@ pub struct Authorizer {
     writing: Mutex<()>,
     tracker_version: RwLock<Str>,
     forgotten: AtomicU64,
+    /// What was last complained about: said once.
+    complaints: Mutex<Vec<String>>,
 }
 
 /// What is swapped and read together: the mirror and the policy that is laid over it.
@@ -117,6 +120,7 @@ impl Authorizer {
             writing: Mutex::new(()),
             tracker_version: RwLock::new(Str::default()),
             forgotten: AtomicU64::new(0),
+            complaints: Mutex::default(),
         })
     }
 
@@ -141,7 +145,22 @@ impl Authorizer {
             total.touched.deps.append(&mut touched.deps);
         }
         self.applied.notify_waiters();
+        if total.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
+            self.complain();
+        }
         total
+    }
+
+    /// Says which names of the policy mean nothing at the tracker, and which of the tracker's roles nothing here.
+    fn complain(&self) {
+        let mirror = self.mirror.read();
+        let found = mirror.policy.complaints(mirror.directory.view());
+        drop(mirror);
+        let mut said = self.complaints.lock();
+        for complaint in found.iter().filter(|complaint| !said.contains(complaint)) {
+            tracing::error!("{complaint}");
+        }
+        *said = found;
     }
 
     fn apply_changes(&self, changes: Vec<Change>, more: bool) -> Applied {
@@ -181,6 +200,7 @@ impl Authorizer {
         drop(mirror);
         drop(old);
         self.applied.notify_waiters();
+        self.complain();
     }
 
     /// Says that the tracker has changed these objects and that re-reading them is under way. Counted: clear as often.

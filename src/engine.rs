@@ -20,7 +20,9 @@ mod parse;
 mod path;
 pub mod policy;
 mod resolve;
+mod restricted;
 mod rights;
+pub mod roles;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -33,5 +35,6 @@ pub use declared::Followed;
 pub use explain::{Explained, Step, StepOutcome, explain};
 pub use list::Listed;
 pub use resolve::{Case, CaseKey, Resolved, named, resolve, resolve_told};
+pub use restricted::Ruling;
 pub use said::Said;
 pub use unknown::unknown;

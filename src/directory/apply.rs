@@ -4,7 +4,9 @@
 //!
 //! Invariant: an empty `Touched` means that no decision anywhere can differ.
 
-use rustc_hash::FxHashSet;
+use std::hash::Hash;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::tables::{Cell, Grants, Membership, Row, State, Tables};
 use super::{Directory, LAZY_RECORDS};
@@ -66,7 +68,7 @@ impl Writer<'_> {
             Change::Forget(object) => self.forget(&object),
             Change::Quarantine { object, problem: _ } => {
                 self.quarantined += 1;
-                self.set(&object, State::Quarantined);
+                self.set(&object, State::Quarantined(None));
             }
             Change::Team { project, members } => self.team(&project, &members),
             Change::Join { project, member } => self.join(&project, &member),
@@ -100,6 +102,11 @@ impl Writer<'_> {
         if state == State::Gone && table == self.schema.subject.project {
             self.set_members(key, Vec::new());
         }
+        let state = match (state, self.tables.state(key)) {
+            (State::Quarantined(_), State::Record(row)) => State::Quarantined(Some(Box::new(row.clone()))),
+            (State::Quarantined(_), State::Quarantined(row)) => State::Quarantined(row.clone()),
+            (state, _) => state,
+        };
         self.replace(key, table, def, state);
     }
 
@@ -126,32 +133,69 @@ impl Writer<'_> {
         }
     }
 
-    /// Brings the back lists and the names of people in line with the new state.
+    /// Brings the back lists and the names in line with the new state.
     fn reindex(&mut self, key: Key, table: KindNo, def: &KindDef, old: &State) {
         let targets = (0_u16..).zip(&def.fields).filter_map(|(no, field)| Some((Some(no), field.target?)));
         for (field, target) in targets.chain([(None, self.schema.subject.project)]) {
             let backs = self.schema.kind(self.schema.table_of(target)).map_or(&[][..], |kind| &kind.backs);
-            let Some(back) = backs.iter().position(|back| back.from == table && back.field == field) else { continue };
-            let back = u16::try_from(back).unwrap_or(u16::MAX);
-            let before = refs(old, field).to_vec();
-            let after = refs(self.tables.state(key), field).to_vec();
+            let found = (0_u16..).zip(backs).find(|(_, back)| back.from == table && back.field == field);
+            let Some((list, back)) = found else { continue };
+            let new = self.tables.state(key);
+            let (before, after) = (refs(old, field).to_vec(), refs(new, field).to_vec());
+            if back.by_project {
+                let (then, now) = (project(old), project(new));
+                self.relist_in(key, list, (&before, then), (&after, now));
+                continue;
+            }
             for target in before.iter().filter(|target| !after.contains(target)) {
-                if let Some(list) = self.tables.backs.get_mut(&(*target, back)) {
-                    list.retain(|from| *from != key);
-                    if list.is_empty() {
-                        self.tables.backs.remove(&(*target, back));
-                    }
-                }
-                self.touched.deps.push(Dep::Back(*target, back));
+                unlist(&mut self.tables.backs, &(*target, list), key);
+                self.touched.deps.push(Dep::Back(*target, list));
             }
             for target in after.iter().filter(|target| !before.contains(target)) {
-                self.tables.backs.entry((*target, back)).or_default().push(key);
-                self.touched.deps.push(Dep::Back(*target, back));
+                self.tables.backs.entry((*target, list)).or_default().push(key);
+                self.touched.deps.push(Dep::Back(*target, list));
             }
         }
         if table == self.schema.subject.kind {
             self.rename(key, old);
         }
+        if def.named {
+            self.renamed(key, table, old);
+        }
+    }
+
+    /// The same for a list that is kept by project: an object that moves to another one leaves it for another list.
+    fn relist_in(&mut self, key: Key, list: u16, before: (&[Key], Option<Key>), after: (&[Key], Option<Key>)) {
+        let places = |(targets, project): (&[Key], Option<Key>)| -> Vec<(Key, Key)> {
+            targets.iter().filter_map(|target| Some((*target, project?))).collect()
+        };
+        let (before, after) = (places(before), places(after));
+        for (of, project) in before.iter().filter(|place| !after.contains(place)) {
+            unlist(&mut self.tables.backs_in, &(*of, list, *project), key);
+            self.touched.deps.push(Dep::BackIn { of: *of, list, project: *project });
+        }
+        for (of, project) in after.iter().filter(|place| !before.contains(place)) {
+            self.tables.backs_in.entry((*of, list, *project)).or_default().push(key);
+            self.touched.deps.push(Dep::BackIn { of: *of, list, project: *project });
+        }
+    }
+
+    fn renamed(&mut self, key: Key, table: KindNo, old: &State) {
+        let title = |state: &State| match state {
+            State::Record(row) => Some(Str::from(&*row.name)),
+            _ => None,
+        };
+        let (before, after) = (title(old), title(self.tables.state(key)));
+        if before == after {
+            return;
+        }
+        if let Some(name) = before {
+            unlist(&mut self.tables.by_name, &(table, name), key);
+        }
+        if let Some(name) = after {
+            self.tables.by_name.entry((table, name)).or_default().push(key);
+        }
+        self.touched.deps.push(Dep::Names(table));
     }
 
     fn rename(&mut self, key: Key, old: &State) {
@@ -168,6 +212,7 @@ impl Writer<'_> {
             if let Some(name) = after {
                 index.entry(Str::from(name)).or_default().push(key);
             }
+            self.touched.deps.push(Dep::Names(subject.kind));
         }
     }
 
@@ -239,12 +284,7 @@ impl Writer<'_> {
     }
 
     fn unlist(&mut self, of: Key, listed: Key) {
-        if let Some(list) = self.tables.rosters.get_mut(&of) {
-            list.retain(|known| *known != listed);
-            if list.is_empty() {
-                self.tables.rosters.remove(&of);
-            }
-        }
+        unlist(&mut self.tables.rosters, &of, listed);
     }
 
     fn member(&mut self, member: &Member) -> (Key, Membership) {
@@ -330,10 +370,31 @@ fn plain(value: &Value) -> Cell {
 
 /// What a field refers to; without a field, the project.
 fn refs(state: &State, field: Option<u16>) -> &[Key] {
-    match (state, field) {
-        (State::Record(row), Some(field)) => row.cell(field).refs(),
-        (State::Record(row), None) => row.project.as_slice(),
-        _ => &[],
+    match (last_said(state), field) {
+        (Some(row), Some(field)) => row.cell(field).refs(),
+        (Some(row), None) => row.project.as_slice(),
+        (None, _) => &[],
+    }
+}
+
+fn project(state: &State) -> Option<Key> {
+    last_said(state)?.project
+}
+
+fn last_said(state: &State) -> Option<&Row> {
+    match state {
+        State::Record(row) => Some(row),
+        State::Quarantined(row) => row.as_deref(),
+        State::Unknown | State::Gone => None,
+    }
+}
+
+fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
+    if let Some(list) = lists.get_mut(at) {
+        list.retain(|listed| *listed != key);
+        if list.is_empty() {
+            lists.remove(at);
+        }
     }
 }
 

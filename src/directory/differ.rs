@@ -164,7 +164,7 @@ impl Directory {
         }
         let mut removals = Vec::new();
         for node in &self.tables.nodes {
-            let known = matches!(node.state, State::Record(_) | State::Quarantined);
+            let known = matches!(node.state, State::Record(_) | State::Quarantined(_));
             if !known
                 || !tables.contains(&node.table)
                 || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))

@@ -15,8 +15,9 @@ pub enum State {
     Unknown,
     /// It does not exist at the tracker.
     Gone,
-    /// The tracker's record could not be understood.
-    Quarantined,
+    /// The tracker's record could not be understood. What it last said keeps it in the lists of those that it referred to,
+    /// so that these are known to be incomplete.
+    Quarantined(Option<Box<Row>>),
     Record(Row),
 }
 
@@ -78,12 +79,16 @@ pub(super) struct Tables {
     free: Vec<Key>,
     /// (referred object, number of the back list) -> those that refer to it.
     pub(super) backs: FxHashMap<(Key, u16), Vec<Key>>,
+    /// The same for lists that are kept by project: (referred object, list, project) -> those that refer.
+    pub(super) backs_in: FxHashMap<(Key, u16, Key), Vec<Key>>,
     /// (person, project) -> the place there.
     pub(super) members: FxHashMap<(Key, Key), Membership>,
     /// project -> its people, person -> his projects.
     pub(super) rosters: FxHashMap<Key, Vec<Key>>,
     pub(super) by_login: FxHashMap<Str, Vec<Key>>,
     pub(super) by_email: FxHashMap<Str, Vec<Key>>,
+    /// Objects of kinds that are found by name.
+    pub(super) by_name: FxHashMap<(KindNo, Str), Vec<Key>>,
     pub(super) lazy: Lazy,
 }
 

@@ -65,6 +65,16 @@ impl<'a> View<'a> {
         self.tables.backs.get(&(key, back)).map_or(&[], Vec::as_slice)
     }
 
+    /// Those of a list that is kept by project, in one project.
+    pub fn back_in(&self, key: Key, list: u16, project: Key) -> &'a [Key] {
+        self.tables.backs_in.get(&(key, list, project)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects of a kind that have this name; none for kinds that are not found by name.
+    pub fn by_name(&self, kind: KindNo, name: &str) -> &'a [Key] {
+        self.tables.by_name.get(&(self.schema.table_of(kind), Str::from(name))).map_or(&[], Vec::as_slice)
+    }
+
     /// A person's place in a project: `None` when not in it.
     pub fn member(&self, person: Key, project: Key) -> Option<&'a Membership> {
         self.tables.members.get(&(person, project))
@@ -107,7 +117,7 @@ impl<'a> View<'a> {
 
     /// How many objects the tracker described in a way that could not be understood.
     pub fn quarantined(&self) -> usize {
-        self.tables.nodes.iter().filter(|node| matches!(node.state, State::Quarantined)).count()
+        self.tables.nodes.iter().filter(|node| matches!(node.state, State::Quarantined(_))).count()
     }
 }
 

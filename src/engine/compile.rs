@@ -2,15 +2,21 @@
 
 pub(super) mod buttons;
 mod kinds;
+mod reach;
+mod restrictions;
+mod roles;
 pub(super) mod rules;
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::declared::Declarations;
 use super::parse::{
-    AtomSource, ButtonsSource, FilterSource, Named, PathSource, RightsSource, RuleSource, Source, TermSource,
+    AtomSource, ButtonsSource, FilterSource, Named, PathSource, RightsSource, RoleSource, RuleSource, Source,
+    TermSource,
 };
-use super::policy::Policy;
+use super::policy::{Policy, Spelling};
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{Place, Problem, Problems, near, suggestion};
@@ -64,6 +70,8 @@ pub(super) struct Names<'a> {
     pub(super) filters: Vec<&'a FilterSource>,
     pub(super) rights: [&'a RightsSource; 2],
     pub(super) buttons: [&'a ButtonsSource; 2],
+    /// Words that name several reaches, and what each stands for.
+    pub(super) reach_terms: FxHashMap<String, Vec<String>>,
     /// Whether the tracker's records know a right.
     pub(super) recorded: &'a dyn Fn(&str) -> bool,
 }
@@ -79,7 +87,8 @@ pub(super) fn policy(
     let mut problems = Problems::new(&base_file);
     let schema = kinds::schema(&base, &mut problems);
     let mut problems = problems.into_result(()).map(|()| Problems::new(&base_file))?;
-    let roles: Vec<_> = base.roles.iter().map(|(role, title)| (role.what.clone(), title.clone())).collect();
+    let titled = |role: &RoleSource| Some((role.name.what.clone(), role.title.as_ref()?.what.clone()));
+    let roles: Vec<_> = base.roles.iter().filter_map(titled).collect();
 
     let (over_file, over) = over.unwrap_or_default();
     let sources = Sources { base, over };
@@ -102,11 +111,15 @@ pub(super) fn policy(
         compiled.add(rule, false, &mut problems);
     }
     check_names(over, &names, &mut over_problems);
-    check_actions(over, base, &mut over_problems);
+    check_actions(over, base, &schema, &mut over_problems);
     check_use(over, base, &mut over_problems);
     check_names(base, &names, &mut problems);
     buttons::check(over, &names, &mut over_problems);
-    let rights = buttons::rights_from(&names, &mut problems);
+    let sets = roles::sets(base, over, &mut problems, &mut over_problems, &mut warnings);
+    let spellings = base.spellings.iter().filter_map(|spelling| spelled(spelling, &mut problems)).collect();
+    let rights = reach::rights(&names, sets.clone(), &mut problems);
+    let statuses = restrictions::statuses(&mut compiled, base, &mut problems);
+    let restrictions = restrictions::add(&mut compiled, statuses.as_ref(), base, over, &mut over_problems);
     let list = buttons::list(&names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
@@ -128,12 +141,28 @@ pub(super) fn policy(
         rules,
         actions,
         rights,
+        spellings,
+        role_sets: sets,
+        grantable: roles::grantable(base),
+        default_role: over.default_role.as_ref().or(base.default_role.as_ref()).map(|role| role.what.clone()),
+        statuses,
+        restrictions,
         declarations: Declarations::new(list),
         sources,
         warnings,
     };
     rules::say(&mut policy);
     Ok(policy)
+}
+
+/// `update[status_id]` -> (action, field) and the action that is meant.
+fn spelled((key, means): &(Named<Str>, Named<Str>), problems: &mut Problems) -> Option<Spelling> {
+    let parts = key.what.strip_suffix(']').and_then(|key| key.split_once('['));
+    let Some((action, field)) = parts else {
+        problems.add(key.place, format!("`{}`: a spelling is written `action[field]`", key.what));
+        return None;
+    };
+    Some(Spelling { action: Str::from(action), field: Str::from(field), means: means.what.clone() })
 }
 
 /// A term or atom that no rule uses is compiled nowhere; what it names is looked at here.
@@ -162,10 +191,13 @@ fn check_names(source: &Source, names: &Names<'_>, problems: &mut Problems) {
 
 /// An overlay may have actions of its own, but none that looks like a misspelt one of the pack: the rule that was meant
 /// would stay as it is, and nobody would notice.
-fn check_actions(over: &Source, base: &Source, problems: &mut Problems) {
+fn check_actions(over: &Source, base: &Source, schema: &Schema, problems: &mut Problems) {
     let of_kind = |wanted: &str| -> Vec<&str> {
         let keys = base.rules.iter().filter_map(split_key);
-        keys.filter(|(kinds, _)| kinds.contains(&wanted)).flat_map(|(_, actions)| actions).collect()
+        let table = schema.kind_no(wanted).map_or("", |no| schema.kind_name(schema.table_of(no)));
+        keys.filter(|(kinds, _)| kinds.iter().any(|kind| *kind == wanted || *kind == table))
+            .flat_map(|(_, actions)| actions)
+            .collect()
     };
     for rule in &over.rules {
         let Some((kinds, actions)) = split_key(rule) else { continue };
@@ -235,6 +267,7 @@ impl Sources {
             filters: over.filters.iter().chain(&base.filters).collect(),
             rights: [&over.rights, &base.rights],
             buttons: [&over.buttons, &base.buttons],
+            reach_terms: reach::terms(&base.rights),
             recorded,
         }
     }
@@ -245,6 +278,8 @@ impl Names<'_> {
     pub(super) fn knows(&self, word: &str) -> bool {
         let role = |name: &str| self.roles.iter().any(|(role, _)| role == name);
         word == "team"
+            || self.reach_terms.contains_key(word)
+            || self.knows_reach(word)
             || word.strip_prefix("role:").or_else(|| word.strip_prefix("site_role:")).is_some_and(role)
             || self.atoms.iter().any(|atom| atom.name.what == word)
             || self.terms.iter().any(|term| term.name.what == word)
@@ -271,6 +306,9 @@ impl Names<'_> {
         }
         if let Some(right) = word.strip_prefix("right:") {
             return self.no_right(right);
+        }
+        if let Some(complaint) = self.no_grantable(word) {
+            return complaint;
         }
         if word.contains(char::is_whitespace) {
             return format!("`{word}`: words are joined by `+`, alternatives are items of the list");

@@ -1,10 +1,12 @@
 //! Conditions over paths, with three values: yes, no, unknown.
 
 use std::ops::Not;
+use std::sync::Arc;
 
 use super::compile::Scope;
 use super::parse::{ConditionSource, Named};
 use super::path::{self, Path};
+use super::restricted::Restricted;
 use super::walk::{Actual, Val, Vals, Walk};
 use crate::directory::View;
 use crate::model::id::{Id, Str};
@@ -36,16 +38,24 @@ pub(super) enum Condition {
         over: Path,
         holds: Box<Condition>,
     },
-    /// The subject has this right in the project of the resource.
-    Right(Str),
+    /// The subject has this right as far as this reach goes; without a right, any role that the policy knows.
+    Right {
+        reach: u16,
+        right: Option<Str>,
+    },
     /// The same for a right that stands for others: which one, an attribute of the resource says; not known where it
     /// says none.
     StandIn {
         by: Path,
         is: Vec<(Str, Str)>,
+        reach: u16,
     },
     /// The subject has this role in the project of the resource.
     HasRole(RoleName),
+    /// The subject has a role with this id or name in the project of the resource, and the policy knows it.
+    HoldsRole(Str),
+    /// The subject may set the status that the question names.
+    Restricted(Arc<Restricted>),
     /// An attribute is as a filter says.
     Matches(Box<Matches>),
 }
@@ -144,10 +154,10 @@ impl Condition {
     pub(super) fn holds<'v>(&'v self, walk: &mut Walk<'v>) -> Truth {
         match self {
             Self::Leaf { left, relation, right, negated } => {
-                let left = walk.values(left);
                 let truth = match right {
-                    None => empty(&left),
+                    None => walk.is_empty(left),
                     Some(right) => {
+                        let left = walk.values(left);
                         let right = walk.values(right);
                         match relation {
                             Relation::Within => within(&left, &right),
@@ -160,15 +170,17 @@ impl Condition {
             Self::All(conditions) => all(conditions.iter().map(|condition| condition.holds(walk))),
             Self::Any(conditions) => !all(conditions.iter().map(|condition| !condition.holds(walk))),
             Self::Not(condition) => !condition.holds(walk),
-            Self::Right(right) => walk.right(right),
-            Self::StandIn { by, is } => match walk.actual(by) {
+            Self::Right { reach, right } => walk.right(*reach, right.as_deref()),
+            Self::StandIn { by, is, reach } => match walk.actual(by) {
                 Actual::Value(Value::Text(actual)) => match is.iter().find(|(value, _)| value == actual) {
-                    Some((_, right)) => walk.right(right),
+                    Some((_, right)) => walk.right(*reach, Some(right)),
                     None => Truth::Unknown,
                 },
                 _ => Truth::Unknown,
             },
             Self::HasRole(role) => walk.has_role(role),
+            Self::HoldsRole(named) => walk.holds_role(named),
+            Self::Restricted(restricted) => restricted.holds(walk),
             Self::Matches(matches) => {
                 let actual = walk.actual(&matches.path);
                 matches.test(&actual, walk.view)
@@ -255,14 +267,6 @@ fn all(truths: impl Iterator<Item = Truth>) -> Truth {
         }
     }
     result
-}
-
-fn empty(values: &Vals<'_>) -> Truth {
-    match (values.list.is_empty(), values.unknown) {
-        (false, _) => Truth::No,
-        (true, true) => Truth::Unknown,
-        (true, false) => Truth::Yes,
-    }
 }
 
 fn shares(left: &Vals<'_>, right: &Vals<'_>) -> Truth {

@@ -76,12 +76,16 @@ fn any<'v>(list: &[Conjunction], rule: &'v Rule, facts: &mut Facts, walk: &mut W
 }
 
 /// Not being in the team is the reason where an alternative asks for it and it is known not to hold.
-fn no_grant(rule: &Rule, facts: &Facts, walk: &Walk<'_>) -> Reason {
+fn no_grant<'v>(rule: &'v Rule, facts: &Facts, walk: &mut Walk<'v>) -> Reason {
     let team = rule.atoms.iter().position(|atom| matches!(atom.test, Test::Team));
     let bit = team.and_then(|at| 1_u64.checked_shl(u32::try_from(at).ok()?)).unwrap_or_default();
     let asked = rule.any.iter().any(|conjunction| conjunction.must & bit != 0);
     let asked = asked && matches!(walk.case.project, Place::Project(_));
-    if asked && facts.tried & bit != 0 && facts.yes & bit == 0 { Reason::NotMember } else { Reason::NoGrant }
+    let stranger = match asked {
+        true => facts.tried & bit != 0 && facts.yes & bit == 0,
+        false => rule.asks_membership(&walk.case.rights.members) && walk.is_member() == Some(Truth::No),
+    };
+    if stranger { Reason::NotMember } else { Reason::NoGrant }
 }
 
 /// The facts of one case, each found out at most once.

@@ -53,7 +53,7 @@ pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Ex
     let held = steps.iter().any(|step| step.outcome == StepOutcome::Held);
     for (at, restriction) in (1_u16..).zip(&rule.all) {
         let ways: Vec<_> = restriction.any.iter().collect();
-        let name = format!("{}!{at}", policy.rule_name(RuleRef { rule: case.rule_id, alternative: 0 }));
+        let name = rule.restriction_name(&policy.tracker, at);
         steps.push(alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk));
     }
     let would_allow = match (outcome.decision.allowed(), held) {

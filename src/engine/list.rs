@@ -21,7 +21,7 @@ impl Policy {
     /// Every action that applies to the resource of a question, whoever asks and whatever its action. `None` where
     /// there is no such kind.
     pub fn list(&self, view: View<'_>, query: &Query<'_>) -> Option<Vec<Listed>> {
-        let kind = self.kind_no(query.kind)?;
+        let kind = self.kind_of(view, query.kind)?;
         let mut fixed: Vec<_> = self.actions.get(usize::from(kind))?.iter().collect();
         fixed.sort_by_key(|(_, rules)| rules.whole);
         let mut list = Vec::new();

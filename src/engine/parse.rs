@@ -2,9 +2,15 @@
 //!
 //! Everything is kept with its place, so that compiling can complain about it.
 
+mod restrictions;
 mod rights;
+mod roles;
 
-pub(super) use self::rights::{ButtonSource, ButtonsSource, FilterSource, RightsSource, StandInSource, WithoutRights};
+pub(super) use self::restrictions::{RestrictionSource, StatusesSource};
+pub(super) use self::rights::{
+    ButtonSource, ButtonsSource, FilterSource, GrantSource, RightsSource, StandInSource, WithoutRights,
+};
+pub(super) use self::roles::{GrantsSource, RoleSource};
 use crate::model::id::Str;
 use crate::yaml::{Data, Fields, Node, Place, Problems};
 
@@ -13,7 +19,9 @@ use crate::yaml::{Data, Fields, Node, Place, Problems};
 pub(super) struct Source {
     /// The pack's own name, or the one that an overlay extends.
     pub(super) pack: Named<Str>,
-    pub(super) roles: Vec<(Named<Str>, Str)>,
+    pub(super) roles: Vec<RoleSource>,
+    /// The role that the tracker gives to new people.
+    pub(super) default_role: Option<Named<Str>>,
     pub(super) subject: Option<SubjectSource>,
     pub(super) kinds: Vec<KindSource>,
     pub(super) paths: Vec<PathSource>,
@@ -24,6 +32,11 @@ pub(super) struct Source {
     pub(super) buttons: ButtonsSource,
     pub(super) own_actions: Vec<ButtonSource>,
     pub(super) filters: Vec<FilterSource>,
+    /// Other ways to ask for an action: `update[status_id]` -> `set_status`.
+    pub(super) spellings: Vec<(Named<Str>, Named<Str>)>,
+    /// Where statuses are, and who may be named for them.
+    pub(super) statuses: Option<StatusesSource>,
+    pub(super) restrictions: Vec<RestrictionSource>,
 }
 
 /// Something and where it stands.
@@ -46,11 +59,17 @@ pub(super) struct KindSource {
     pub(super) variants: Vec<Named<Str>>,
     pub(super) fields: Vec<FieldSource>,
     pub(super) links: Vec<(Named<Str>, Named<Str>)>,
+    /// Kinds to which an id may belong instead of to this one.
+    pub(super) either: Vec<(Named<Str>, Named<Str>)>,
     pub(super) project_from: Option<Named<Str>>,
     /// The name under which a project lists its objects of this kind.
     pub(super) in_project_as: Option<Named<Str>>,
     pub(super) lazy: bool,
     pub(super) told: bool,
+    pub(super) named: bool,
+    pub(super) told_project: Option<Str>,
+    /// The kind whose records' ids are further kinds of this table, and the field that says which one an object is.
+    pub(super) others: Option<(Named<Str>, Named<Str>)>,
     pub(super) attributes: bool,
     pub(super) label: Str,
 }
@@ -60,6 +79,8 @@ pub(super) struct FieldSource {
     pub(super) name: Named<Str>,
     pub(super) target: Option<Named<Str>>,
     pub(super) back: Option<Named<Str>>,
+    /// Whether the list at the other end is kept by project.
+    pub(super) by_project: bool,
     pub(super) any: bool,
 }
 
@@ -127,11 +148,17 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
         source.pack = name(node, problems);
     }
     if !overlay {
-        source.roles =
-            each(fields.take("roles"), problems, |key, node, problems| Some((key, Str::from(node.text(problems)?))));
         source.subject = fields.take("subject").and_then(|node| subject(node, problems));
         source.kinds = each(fields.take("kinds"), problems, kind);
+        source.spellings =
+            each(fields.take("spellings"), problems, |key, node, problems| Some((key, self::name(node, problems))));
+        source.statuses = fields.take("statuses").and_then(|node| restrictions::statuses(node, problems));
+    } else {
+        source.restrictions = restrictions::restrictions(fields.take("restrictions"), problems);
     }
+    source.roles =
+        each(fields.take("roles"), problems, |name, node, problems| roles::role(name, node, overlay, problems));
+    source.default_role = fields.take("default_role").map(|node| name(node, problems));
     source.paths = each(fields.take("paths"), problems, path);
     source.atoms = each(fields.take("atoms"), problems, atom);
     source.terms = each(fields.take("terms"), problems, |name, node, problems| {
@@ -183,7 +210,7 @@ fn subject(node: &Node, problems: &mut Problems) -> Option<SubjectSource> {
     for part in ["kind", "active", "project"] {
         parts.extend(fields.need(part, problems).map(|node| (part, name(node, problems))));
     }
-    for part in ["role", "member_role", "bot", "login", "email"] {
+    for part in ["role", "member_role", "bot", "bot_person", "login", "email"] {
         parts.extend(fields.take(part).map(|node| (part, name(node, problems))));
     }
     let fixed_roles = names(fields.take("fixed_roles"), problems);
@@ -195,31 +222,56 @@ fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSo
     let mut map = node.map(problems)?;
     let variants = names(map.take("variants"), problems);
     let mut flag = |name, problems: &mut Problems| map.take(name).is_some_and(|node| node.bool(problems) == Some(true));
-    let (lazy, told) = (flag("lazy", problems), flag("told", problems));
+    let (lazy, told, named) = (flag("lazy", problems), flag("told", problems), flag("named", problems));
     let attributes = flag("attributes", problems);
     let project_from = map.take("project_from").map(|node| self::name(node, problems));
     let in_project_as = map.take("in_project_as").map(|node| self::name(node, problems));
+    let told_project = map.take("told_project").and_then(|node| node.text(problems)).map(Str::from);
+    let others = map.take("others").and_then(|node| {
+        let mut map = node.map(problems)?;
+        let listed_as = map.need("listed_as", problems).map(|node| self::name(node, problems));
+        let named_by = map.need("named_by", problems).map(|node| self::name(node, problems));
+        map.finish(problems);
+        Some((listed_as?, named_by?))
+    });
     let label = map.take("label").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
     let fields = each(map.take("fields"), problems, field);
     let links = each(map.take("links"), problems, |link, node, problems| Some((link, self::name(node, problems))));
+    let either = each(map.take("either"), problems, |link, node, problems| Some((link, self::name(node, problems))));
     map.finish(problems);
-    Some(KindSource { name, variants, fields, links, project_from, in_project_as, lazy, told, attributes, label })
+    Some(KindSource {
+        name,
+        variants,
+        fields,
+        links,
+        either,
+        project_from,
+        in_project_as,
+        lazy,
+        told,
+        named,
+        told_project,
+        others,
+        attributes,
+        label,
+    })
 }
 
 fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<FieldSource> {
     if node.is_null() {
-        return Some(FieldSource { name, target: None, back: None, any: false });
+        return Some(FieldSource { name, target: None, back: None, by_project: false, any: false });
     }
     if matches!(node.data, Data::Scalar { .. }) {
         let target = self::name(node, problems);
         let any = target.what == "any";
-        return Some(FieldSource { name, target: (!any).then_some(target), back: None, any });
+        return Some(FieldSource { name, target: (!any).then_some(target), back: None, by_project: false, any });
     }
     let mut map = node.map(problems)?;
     let target = map.need("to", problems).map(|node| self::name(node, problems));
     let back = map.take("back").map(|node| self::name(node, problems));
+    let by_project = map.take("back_here").map(|node| self::name(node, problems));
     map.finish(problems);
-    Some(FieldSource { name, target, back, any: false })
+    Some(FieldSource { name, target, by_project: by_project.is_some(), back: by_project.or(back), any: false })
 }
 
 fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSource> {

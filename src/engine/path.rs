@@ -53,6 +53,10 @@ pub(super) enum Step {
     Link(KindNo),
     /// Those that refer to the object.
     Back(u16),
+    /// Those of them that are in the project of the resource, where the list is kept by project.
+    BackHere(u16),
+    /// The name of the object's kind.
+    Kind,
     /// The roles that a person has in the project of the resource, where they are records.
     RolesHere,
     /// The rights given to a person alone in the project of the resource.
@@ -152,12 +156,13 @@ pub(super) fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Opt
         return Ok((Step::Link(link.target), Some(link.target)));
     }
     if let Some(no) = def.back_no(word) {
-        let from = def.backs.get(usize::from(no)).map(|back| back.from);
-        return Ok((Step::Back(no), from));
+        let Some(back) = def.backs.get(usize::from(no)) else { return Err(format!("no list has number {no}")) };
+        return Ok((if back.by_project { Step::BackHere(no) } else { Step::Back(no) }, Some(back.from)));
     }
     match word {
         "id" => return Ok((Step::Id, None)),
         "name" => return Ok((Step::Name, None)),
+        "kind" => return Ok((Step::Kind, None)),
         _ => {}
     }
     let fields = def.fields.iter().map(|field| field.name.as_str());

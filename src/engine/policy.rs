@@ -10,15 +10,21 @@ use super::condition::Condition;
 use super::declared::Declarations;
 use super::parse;
 use super::path::Path;
+use super::restricted::{Restricted, Statuses};
+use super::roles::{Grantable, RoleSet};
 use super::said::{RuleSaid, Said, Template};
+use crate::directory::View;
 use crate::model::decision::{Decision, RuleId, RuleRef};
-use crate::model::id::Str;
+use crate::model::id::{Id, Str};
 use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
 /// The built-in packs: name and text.
-const PACKS: [(&str, &str); 2] =
-    [("kitsu", include_str!("../../policy/kitsu.yaml")), ("limecraft", include_str!("../../policy/limecraft.yaml"))];
+const PACKS: [(&str, &str); 3] = [
+    ("ftrack", include_str!("../../policy/ftrack.yaml")),
+    ("kitsu", include_str!("../../policy/kitsu.yaml")),
+    ("limecraft", include_str!("../../policy/limecraft.yaml")),
+];
 
 /// What may be asked, and what decides it.
 #[derive(Debug)]
@@ -34,8 +40,14 @@ pub struct Policy {
     pub(super) rules: Vec<Rule>,
     /// By kind number: action -> its rules.
     pub(super) actions: Vec<FxHashMap<Str, ActionRules>>,
-    /// Where the rights of a person in a project come from.
-    pub(super) rights: Vec<RightsFrom>,
+    /// Where the rights of a person come from, and what roles may do.
+    pub(super) rights: RoleRights,
+    pub(super) spellings: Vec<Spelling>,
+    pub(super) role_sets: Vec<RoleSet>,
+    pub(super) grantable: Vec<Grantable>,
+    pub(super) default_role: Option<Str>,
+    pub(super) statuses: Option<Statuses>,
+    pub(super) restrictions: Vec<Arc<Restricted>>,
     /// Actions that records of the mirror declare.
     pub(super) declarations: Declarations,
     /// What the actions of records are compiled against.
@@ -44,7 +56,27 @@ pub struct Policy {
     pub warnings: Problems,
 }
 
-/// A path to the names of rights; over objects of which each must fit.
+/// Where rights come from.
+#[derive(Debug, Default)]
+pub(super) struct RoleRights {
+    /// By the number of the reach: how far rights go.
+    pub(super) reaches: Vec<Vec<RightsFrom>>,
+    /// The reaches without any of which a person is not in the project.
+    pub(super) members: Vec<u16>,
+    /// What roles may do, by name, and the kind of the records that are roles.
+    pub(super) sets: FxHashMap<Str, RoleSet>,
+    pub(super) roles: Option<KindNo>,
+}
+
+/// Another way to ask for an action.
+#[derive(Debug)]
+pub(super) struct Spelling {
+    pub(super) action: Str,
+    pub(super) field: Str,
+    pub(super) means: Str,
+}
+
+/// A path to the names of rights, or to roles; over objects of which each must fit.
 #[derive(Debug)]
 pub(super) struct RightsFrom {
     pub(super) over: Option<(Path, Condition)>,
@@ -97,6 +129,8 @@ pub(super) enum Reach {
     Project,
     /// Nothing; a project may be named.
     Site,
+    /// Nothing, and nothing that is named is looked at.
+    Studio,
 }
 
 #[derive(Debug)]
@@ -142,6 +176,16 @@ pub(super) struct Conjunction {
 #[derive(Debug)]
 pub(super) struct Restriction {
     pub(super) any: Vec<Conjunction>,
+    /// What the overlay calls it, and what it says to whoever it denies.
+    pub(super) name: Option<Str>,
+    pub(super) message: Option<Str>,
+}
+
+impl Restriction {
+    /// One without a name.
+    pub(super) fn plain(any: Vec<Conjunction>) -> Self {
+        Self { any, name: None, message: None }
+    }
 }
 
 impl Policy {
@@ -196,6 +240,35 @@ impl Policy {
         self.kinds.get(name).copied()
     }
 
+    /// The number of the kind that a caller's word means: one of the pack's, or one that the mirror tells of.
+    pub(super) fn kind_of(&self, view: View<'_>, word: &str) -> Option<KindNo> {
+        let own = self.kind_no(word).filter(|no| self.schema.others.as_ref().is_none_or(|others| others.kind != *no));
+        own.or_else(|| self.other_kind(view, word))
+    }
+
+    /// The kind that stands for all that the mirror tells of, where this is one of them.
+    pub(super) fn other_kind(&self, view: View<'_>, word: &str) -> Option<KindNo> {
+        let others = self.schema.others.as_ref()?;
+        let listed = view.find(others.listed_as, &Id::from(word))?;
+        view.row(listed).map(|_| others.kind)
+    }
+
+    /// The roles whose permissions stand in the policy: the pack's, replaced or joined by the overlay's. Empty where
+    /// roles are built into the tracker (Kitsu) or told by it (Limecraft).
+    pub fn role_sets(&self) -> &[RoleSet] {
+        &self.role_sets
+    }
+
+    /// The rights that roles can be given, in the pack's order.
+    pub fn grantable(&self) -> &[Grantable] {
+        &self.grantable
+    }
+
+    /// The role that the tracker gives to new people, as the policy says.
+    pub fn default_role(&self) -> Option<&str> {
+        self.default_role.as_deref()
+    }
+
     /// The names of the roles that the tracker has.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.iter().map(|(role, _)| role.as_str())
@@ -219,6 +292,11 @@ impl Policy {
 
     /// The rule that decides, and what the `*` of its field name stands for. The field's rule goes before the action's.
     pub(super) fn find_rule<'f>(&self, kind: KindNo, action: &str, field: &'f str) -> Option<(u32, &'f str)> {
+        let spelled = |spelling: &&Spelling| spelling.action == action && spelling.field == field;
+        let (action, field) = match self.spellings.iter().find(spelled) {
+            Some(spelling) => (spelling.means.as_str(), ""),
+            None => (action, field),
+        };
         let rules = self.actions.get(usize::from(kind))?.get(action)?;
         if !field.is_empty() {
             for (pattern, rule) in &rules.fields {
@@ -258,6 +336,15 @@ impl Policy {
 }
 
 impl Rule {
+    /// Whether one of the reaches that make a person one of the project would do.
+    pub(super) fn asks_membership(&self, members: &[u16]) -> bool {
+        let asked = |atom: &Atom| match &atom.test {
+            Test::Condition(Condition::Right { reach, .. }) => members.contains(reach),
+            _ => false,
+        };
+        self.atoms.iter().any(asked)
+    }
+
     /// A rule about a resource that allows nobody.
     pub(super) fn empty(name: String) -> Self {
         Self {
@@ -272,6 +359,13 @@ impl Rule {
             said: RuleSaid::default(),
             invalid: None,
         }
+    }
+
+    /// "ftrack/task.set_status!approvals"; by its number, where it has no name.
+    pub(super) fn restriction_name(&self, tracker: &str, number: u16) -> String {
+        let named = self.all.get(usize::from(number).wrapping_sub(1)).and_then(|restriction| restriction.name.as_ref());
+        let rule = self.full_name(tracker, 0);
+        named.map_or_else(|| format!("{rule}!{number}"), |name| format!("{rule}!{name}"))
     }
 
     /// "kitsu/task.comment#3"; without the number for the rule as a whole.

@@ -1,13 +1,14 @@
 //! From the words of a question to handles of the mirror: who, which rule, on what, where.
 
 use super::path::Path;
-use super::policy::{Policy, Reach, RightsFrom, Rule};
-use crate::directory::{State, View};
+use super::policy::{Policy, Reach, RoleRights, Rule};
+use super::walk::called;
+use crate::directory::{Cell, Row, State, View};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason, RuleId};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
-use crate::model::schema::KindNo;
+use crate::model::schema::{BotDef, KindNo};
 use crate::model::value::Value;
 
 /// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
@@ -21,7 +22,7 @@ pub struct Case<'q> {
     pub(super) rule_id: RuleId,
     pub(super) rule: &'q Rule,
     /// Where rights come from.
-    pub(super) rights: &'q [RightsFrom],
+    pub(super) rights: &'q RoleRights,
     /// What the finding of the rule rests on.
     pub(super) found_by: Option<Dep>,
     pub(super) kind: KindNo,
@@ -90,7 +91,7 @@ pub fn resolve_told<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>
 fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Resolved<'q>> {
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
-    let kind = policy.kind_no(query.kind).ok_or_else(unknown_action)?;
+    let kind = policy.kind_of(view, query.kind).ok_or_else(unknown_action)?;
     let Some((number, field_tail)) = policy.find_rule(kind, query.action, query.field) else {
         return declared(policy, view, subject, kind, query, told);
     };
@@ -102,6 +103,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
             Place::Project(key) => (Target::Described, Place::Project(key)),
             Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
         },
+        Reach::Studio => (Target::Described, Place::Site),
         Reach::Site => (
             Target::Described,
             match project(view, query) {
@@ -114,7 +116,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     let known = match (&found.value, query.value.as_deref()) {
         (None, _) | (Some(_), None | Some(Value::Null)) => true,
         (Some(value), Some(Value::Text(id))) => {
-            view.find(value.kind, &Id::from(id.as_str())).is_some_and(|key| view.row(key).is_some())
+            let called = called(view, value.kind, id);
+            !called.is_empty() && called.iter().all(|key| view.row(*key).is_some())
         }
         (Some(_), Some(_)) => false,
     };
@@ -185,7 +188,8 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
         named.push((policy.schema.subject.kind, Id::from(id)));
     }
     named.extend(query.project.clone().map(|id| (policy.schema.subject.project, id)));
-    let Some(kind) = policy.kind_no(query.kind) else { return named };
+    let other = || policy.schema.others.as_ref().map(|others| others.kind);
+    let Some(kind) = policy.kind_no(query.kind).or_else(other) else { return named };
     named.push((kind, query.id.clone()));
     let rule = policy.find_rule(kind, query.action, query.field);
     let rule = rule.and_then(|(number, _)| policy.rule(RuleId::Policy(number)));
@@ -209,27 +213,57 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
         Subject::Email(email) => view.by_email(email).ok().flatten(),
     };
     let key = found.ok_or_else(|| decided(Reason::SubjectUnknown, &[]))?;
-    let reads = [Dep::Node(key)];
-    let row = match view.state(key) {
-        State::Record(row) => row,
-        State::Quarantined => return Err(decided(Reason::Quarantined, &reads)),
-        State::Unknown | State::Gone => return Err(decided(Reason::SubjectUnknown, &reads)),
+    let row = active(view, key)?;
+    let is_bot = matches!(subject, Subject::Bot(_));
+    let (right_kind, acts_as) = match def.bot {
+        Some(BotDef::Flag(flag)) => (!is_bot || *row.cell(flag) == Cell::Bool(true), &Cell::Null),
+        Some(BotDef::Kind { kind, person }) if is_bot => (row.kind == kind, row.cell(person)),
+        Some(BotDef::Kind { .. }) => (row.kind == def.kind, &Cell::Null),
+        None => (!is_bot, &Cell::Null),
     };
-    let yes = |field| *row.cell(field) == crate::directory::Cell::Bool(true);
-    if matches!(subject, Subject::Bot(_)) && !def.bot.is_some_and(yes) {
-        return Err(decided(Reason::SubjectUnknown, &reads));
+    if !right_kind {
+        return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key)]));
     }
-    if yes(def.active) { Ok(key) } else { Err(decided(Reason::SubjectInactive, &reads)) }
+    match acts_as {
+        Cell::Null => Ok(key),
+        Cell::Ref(person) => match active(view, *person)? {
+            row if row.kind == def.kind => Ok(*person),
+            _ => Err(decided(Reason::SubjectUnknown, &[Dep::Node(key), Dep::Node(*person)])),
+        },
+        // Whether it is somebody's is not known, so neither is what it may do.
+        _ => Err(decided(Reason::Indeterminate, &[Dep::Node(key)])),
+    }
+}
+
+/// The record of somebody who may act at all.
+fn active<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
+    let reads = [Dep::Node(key)];
+    match view.state(key) {
+        State::Record(row) if *row.cell(view.schema().subject.active) == Cell::Bool(true) => Ok(row),
+        State::Record(_) => Err(decided(Reason::SubjectInactive, &reads)),
+        State::Quarantined(_) => Err(decided(Reason::Quarantined, &reads)),
+        State::Unknown | State::Gone => Err(decided(Reason::SubjectUnknown, &reads)),
+    }
 }
 
 fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> Result<(Target, Place), Resolved<'q>> {
     let schema = view.schema();
-    let lazy = schema.kind(schema.table_of(kind)).is_some_and(|def| def.lazy);
+    let (lazy, heeded) = schema.kind(schema.table_of(kind)).map_or((false, false), |def| (def.lazy, def.told));
     let key = view.find(kind, &query.id);
     let reads = key.map(Dep::Node);
+    let named = |row: &Row| match &schema.others {
+        Some(others) if others.kind == kind => row.cell(others.named_by).text() == Some(query.kind),
+        _ => true,
+    };
     match key.map(|key| (key, view.state(key))) {
-        Some((key, State::Record(row))) if row.kind == kind => Ok((Target::Object(key), place_of(view, key))),
-        Some((_, State::Quarantined)) => Err(decided(Reason::Quarantined, reads.as_slice())),
+        Some((key, State::Record(row))) if row.kind == kind && named(row) => {
+            Ok((Target::Object(key), place_of(view, key)))
+        }
+        // The tracker has been asked, and what it does not know a caller may describe.
+        Some((_, State::Gone)) if lazy && heeded && query.properties.is_some() => {
+            Ok((Target::Described, described_place(view, kind, query)))
+        }
+        Some((_, State::Quarantined(_))) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
             if told && query.properties.is_some() {
                 Ok((Target::Described, described_place(view, kind, query)))
@@ -237,18 +271,16 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> 
                 Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
             }
         }
-        None | Some((_, State::Unknown)) if schema.kind(schema.table_of(kind)).is_some_and(|def| def.told) => {
-            match project(view, query) {
-                place @ Place::Project(_) => Ok((Target::Described, place)),
-                Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
-            }
-        }
+        None | Some((_, State::Unknown)) if heeded && !lazy => match project(view, query) {
+            place @ Place::Project(_) => Ok((Target::Described, place)),
+            Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
+        },
         _ => Err(decided(Reason::ResourceUnknown, reads.as_slice())),
     }
 }
 
 /// The project of an object: itself, the one it names, or that of the object it hangs on. Never what a caller says.
-fn place_of(view: View<'_>, key: Key) -> Place {
+pub(super) fn place_of(view: View<'_>, key: Key) -> Place {
     let schema = view.schema();
     let Some(row) = view.row(key) else { return Place::Unknown };
     let table = schema.table_of(row.kind);
@@ -260,32 +292,60 @@ fn place_of(view: View<'_>, key: Key) -> Place {
     }
     match schema.kind(table).and_then(|def| def.project_from) {
         None => Place::Site,
-        Some(field) => match row.cell(field).refs().first().and_then(|on| view.row(*on)).and_then(|row| row.project) {
-            Some(project) => Place::Project(project),
-            None => Place::Unknown,
-        },
+        Some(field) => row.cell(field).refs().first().map_or(Place::Unknown, |on| place_on(view, *on)),
     }
 }
 
+/// The project of an object that another one hangs on; it may be a project itself.
+fn place_on(view: View<'_>, on: Key) -> Place {
+    if let Some(project) = view.row(on).and_then(|row| row.project) {
+        return Place::Project(project);
+    }
+    let project = view.id(on).and_then(|id| view.find(view.schema().subject.project, id));
+    project.filter(|key| view.row(*key).is_some()).map_or(Place::Unknown, Place::Project)
+}
+
+/// The project of an object that a caller describes: that of what it hangs on, as the mirror has it, before any that the
+/// caller names.
 fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
     let schema = view.schema();
-    let from = schema.kind(schema.table_of(kind)).and_then(|def| def.fields.get(usize::from(def.project_from?)));
-    let Some(field) = from else { return project(view, query).or_unknown() };
-    let id = query.properties.as_deref().and_then(|properties| properties.get(&field.name)).and_then(Value::as_text);
-    let on = id.and_then(|id| view.find(field.target?, &Id::from(id)));
-    match on.and_then(|on| view.row(on)).and_then(|row| row.project) {
-        Some(project) => Place::Project(project),
-        None => Place::Unknown,
+    let def = schema.kind(schema.table_of(kind));
+    let property = |name: &str| query.properties.as_deref()?.get(name)?.as_text().map(Id::from);
+    let from = def.and_then(|def| def.fields.get(usize::from(def.project_from?)));
+    if let Some(field) = from {
+        let on = property(&field.name).and_then(|id| {
+            let on = field.target.and_then(|target| view.find(target, &id));
+            on.or_else(|| view.find(schema.subject.project, &id))
+        });
+        match on.map(|on| place_on(view, on)) {
+            Some(place @ Place::Project(_)) => return place,
+            _ if def.is_some_and(|def| def.told_project.is_none()) => return Place::Unknown,
+            _ => {}
+        }
+    }
+    let told = def.and_then(|def| property(def.told_project.as_ref()?));
+    match (told.map(|id| found_project(view, &id)), project(view, query)) {
+        (None, place) => place.or_unknown(),
+        (Some(place), Place::Site) => place,
+        // Two that differ tell none.
+        (Some(place), named) => {
+            if place == named {
+                place
+            } else {
+                Place::Unknown
+            }
+        }
     }
 }
 
 /// The project that the caller names.
 fn project(view: View<'_>, query: &Query<'_>) -> Place {
-    let Some(id) = &query.project else { return Place::Site };
-    match view.find(view.schema().subject.project, id).filter(|key| view.row(*key).is_some()) {
-        Some(key) => Place::Project(key),
-        None => Place::Unknown,
-    }
+    query.project.as_ref().map_or(Place::Site, |id| found_project(view, id))
+}
+
+fn found_project(view: View<'_>, id: &Id) -> Place {
+    let found = view.find(view.schema().subject.project, id).filter(|key| view.row(*key).is_some());
+    found.map_or(Place::Unknown, Place::Project)
 }
 
 impl Place {
@@ -307,7 +367,10 @@ impl Case<'_> {
         }
         let value = match (self.value_kind, self.value) {
             (None, _) | (_, None | Some(Value::Null)) => None,
-            (Some(kind), Some(Value::Text(text))) => Some(view.find(kind, &Id::from(text.as_str()))?),
+            (Some(kind), Some(Value::Text(text))) => match called(view, kind, text).as_slice() {
+                [one] => Some(*one),
+                _ => return None,
+            },
             (Some(_), Some(_)) => return None,
         };
         let field = if self.rule.reads_field { self.query.field } else { "" };

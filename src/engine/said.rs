@@ -64,7 +64,7 @@ fn plain(code: Reason) -> &'static str {
     match code {
         Reason::Granted => "a rule allows it",
         Reason::NoGrant => "no rule allows it",
-        Reason::NotMember => "not in the project's team",
+        Reason::NotMember => "not in the project",
         Reason::Restricted => "a restriction forbids it",
         Reason::SubjectUnknown => "the tracker has no such person",
         Reason::SubjectInactive => "the person is not active at the tracker",

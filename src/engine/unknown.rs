@@ -17,7 +17,7 @@ const SHOWN: usize = 60;
 pub fn unknown(policy: &Policy, view: View<'_>, query: &Query<'_>, code: Reason) -> Vec<Step> {
     let text = match code {
         Reason::SubjectUnknown => subject(view, query.subject),
-        Reason::ActionUnknown => action(policy, query),
+        Reason::ActionUnknown => action(policy, view, query),
         Reason::ResourceUnknown => resource(policy, view, query),
         _ => None,
     };
@@ -43,8 +43,8 @@ fn subject(view: View<'_>, subject: Subject<'_>) -> Option<String> {
     })
 }
 
-fn action(policy: &Policy, query: &Query<'_>) -> Option<String> {
-    let Some(kind) = policy.kind_no(query.kind) else {
+fn action(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String> {
+    let Some(kind) = policy.kind_of(view, query.kind) else {
         let hint = suggestion(query.kind, policy.kinds.keys().map(|kind| kind.as_str()));
         return Some(format!("there is no kind `{}`{hint}", shown(query.kind)));
     };
@@ -55,7 +55,7 @@ fn action(policy: &Policy, query: &Query<'_>) -> Option<String> {
 
 fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String> {
     let schema = view.schema();
-    let kind = policy.kind_no(query.kind)?;
+    let kind = policy.kind_of(view, query.kind)?;
     let (rule, _) = policy.find_rule(kind, query.action, query.field)?;
     let rule = policy.rule(RuleId::Policy(rule))?;
     let project = query.project.as_ref().map(Id::to_string);
@@ -77,7 +77,7 @@ fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String
         (Reach::Project | Reach::Site, Some(id)) if !is_known(view, schema.subject.project, id) => {
             return Some(none(view, schema.subject.project, id));
         }
-        (Reach::Project | Reach::Site, _) => {}
+        (Reach::Project | Reach::Site | Reach::Studio, _) => {}
     }
     match (&rule.value, query.value.as_deref()) {
         (Some(value), Some(Value::Text(id))) => Some(none(view, value.kind, id)),

@@ -9,6 +9,7 @@ use super::condition::{RoleName, Truth};
 use super::path::{Literal, Path, Root, Step};
 use super::policy::RightsFrom;
 use super::resolve::{Case, Place, Target};
+use super::roles::RoleSet;
 use crate::directory::{Cell, Grants, Membership, State, View};
 use crate::model::change::Dep;
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -21,8 +22,8 @@ pub(super) struct Walk<'v> {
     pub(super) case: &'v Case<'v>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
-    /// The rights that the subject has in the project of the resource, once one was asked for.
-    held: Option<Held<'v>>,
+    /// The rights that the subject has, by reach, once one was asked for.
+    held: SmallVec<[(u16, Held<'v>); 2]>,
     /// The subject's role where the question plays, once it was asked for.
     role_here: Option<Option<Option<&'v str>>>,
     pub(super) reads: SmallVec<[Dep; 16]>,
@@ -52,21 +53,31 @@ pub(super) enum Val<'v> {
     Foreign(&'v str),
 }
 
-/// Names of rights.
+impl Val<'_> {
+    /// The object, where it is one that the mirror has heard of.
+    pub(super) fn key(self) -> Option<Key> {
+        match self {
+            Self::Key(key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// Rights, by name or by the roles that give them.
 #[derive(Debug, Default)]
 struct Held<'v> {
-    names: SmallVec<[&'v str; 24]>,
+    names: SmallVec<[&'v str; 16]>,
+    roles: SmallVec<[(Key, &'v RoleSet); 4]>,
     /// There may be more that is not known.
     unknown: bool,
 }
 
-impl<'v> Held<'v> {
-    fn add(&mut self, vals: Vals<'v>) {
-        self.unknown |= vals.unknown;
-        self.names.extend(vals.list.iter().filter_map(|val| match val {
-            Val::Text(right) => Some(*right),
-            _ => None,
-        }));
+impl Held<'_> {
+    fn has(&self, right: Option<&str>) -> bool {
+        match right {
+            None => !self.roles.is_empty(),
+            Some(right) => self.roles.iter().any(|(_, set)| set.grants(right)) || self.names.contains(&right),
+        }
     }
 }
 
@@ -76,7 +87,7 @@ impl<'v> Walk<'v> {
             view,
             case,
             it: None,
-            held: None,
+            held: SmallVec::new(),
             role_here: None,
             reads: SmallVec::new(),
             missing: SmallVec::new(),
@@ -86,7 +97,7 @@ impl<'v> Walk<'v> {
     }
 
     /// Notes an input; the same one often comes several times in a row.
-    fn note(&mut self, dep: Dep) {
+    pub(super) fn note(&mut self, dep: Dep) {
         if !self.reads.iter().rev().take(8).any(|noted| *noted == dep) {
             self.reads.push(dep);
         }
@@ -139,12 +150,66 @@ impl<'v> Walk<'v> {
         vals
     }
 
+    /// Whether the path leads to nothing; a list at its end is not gone through.
+    pub(super) fn is_empty(&mut self, path: &'v Path) -> Truth {
+        let (unknown, empty) = match path.steps.split_last() {
+            Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
+                let mut from = self.root(&path.root);
+                for step in before {
+                    from = self.step(step, from);
+                }
+                let lists: SmallVec<[_; 4]> = from.list.iter().map(|val| self.list(last, val.key()?)).collect();
+                (from.unknown || lists.contains(&None), lists.iter().flatten().all(|list| list.is_empty()))
+            }
+            _ => {
+                let vals = self.values(path);
+                (vals.unknown, vals.list.is_empty())
+            }
+        };
+        match (empty, unknown) {
+            (false, _) => Truth::No,
+            (true, true) => Truth::Unknown,
+            (true, false) => Truth::Yes,
+        }
+    }
+
+    /// A list of objects; `None` where it is not known which.
+    fn list(&mut self, step: &Step, key: Key) -> Option<&'v [Key]> {
+        match step {
+            Step::Back(back) => {
+                self.note(Dep::Back(key, *back));
+                Some(self.view.back(key, *back))
+            }
+            Step::BackHere(list) => match self.case.project {
+                Place::Project(project) => {
+                    self.note(Dep::BackIn { of: key, list: *list, project });
+                    Some(self.view.back_in(key, *list, project))
+                }
+                Place::Site => Some(&[]),
+                Place::Unknown => None,
+            },
+            Step::Roster => {
+                self.note(Dep::Roster(key));
+                Some(self.view.roster(key))
+            }
+            _ => None,
+        }
+    }
+
     fn step(&mut self, step: &Step, from: Vals<'v>) -> Vals<'v> {
         let mut to = Vals { list: SmallVec::new(), unknown: from.unknown };
         for value in from.list {
-            let Val::Key(key) = value else {
-                to.unknown = true;
-                continue;
+            let key = match (value, step) {
+                (Val::Key(key), _) => key,
+                // What has this id may be an object of the other kind.
+                (Val::Foreign(id), Step::Link(kind)) => {
+                    self.link(&Id::from(id), *kind, &mut to);
+                    continue;
+                }
+                _ => {
+                    to.unknown = true;
+                    continue;
+                }
             };
             match step {
                 Step::Field { no, .. } => self.field(key, *no, &mut to),
@@ -152,15 +217,18 @@ impl<'v> Walk<'v> {
                     Some(row) => to.list.extend(row.project.map(Val::Key)),
                     None => to.unknown = true,
                 },
-                Step::Link(kind) => self.link(key, *kind, &mut to),
-                Step::Back(back) => {
-                    self.note(Dep::Back(key, *back));
-                    to.list.extend(self.view.back(key, *back).iter().map(|key| Val::Key(*key)));
-                }
-                Step::Roster => {
-                    self.note(Dep::Roster(key));
-                    to.list.extend(self.view.roster(key).iter().map(|key| Val::Key(*key)));
-                }
+                Step::Link(kind) => match self.view.id(key) {
+                    Some(id) => self.link(id, *kind, &mut to),
+                    None => to.unknown = true,
+                },
+                Step::Back(_) | Step::BackHere(_) | Step::Roster => match self.list(step, key) {
+                    Some(list) => to.list.extend(list.iter().map(|key| Val::Key(*key))),
+                    None => to.unknown = true,
+                },
+                Step::Kind => match self.row(key) {
+                    Some(row) => to.list.push(Val::Text(self.view.schema().kind_name(row.kind))),
+                    None => to.unknown = true,
+                },
                 // The handle stands for the id: a text is compared with the id that it has.
                 Step::Id => to.list.push(Val::Key(key)),
                 Step::Name => match self.row(key) {
@@ -182,11 +250,11 @@ impl<'v> Walk<'v> {
     }
 
     /// The record of an object; without one what it would tell is not known.
-    fn row(&mut self, key: Key) -> Option<&'v crate::directory::Row> {
+    pub(super) fn row(&mut self, key: Key) -> Option<&'v crate::directory::Row> {
         self.note(Dep::Node(key));
         match self.view.state(key) {
             State::Record(row) => return Some(row),
-            State::Quarantined => self.quarantined = true,
+            State::Quarantined(_) => self.quarantined = true,
             State::Unknown => self.ask_for(key),
             State::Gone => {}
         }
@@ -220,12 +288,10 @@ impl<'v> Walk<'v> {
         }
     }
 
-    fn link(&mut self, key: Key, kind: KindNo, to: &mut Vals<'v>) {
-        let Some(id) = self.view.id(key) else {
-            to.unknown = true;
-            return;
-        };
+    /// The record of another kind with this id. One that is known not to exist is nothing, not something unknown.
+    fn link(&mut self, id: &Id, kind: KindNo, to: &mut Vals<'v>) {
         match self.view.find(kind, id) {
+            Some(linked) if *self.view.state(linked) == State::Gone => self.note(Dep::Node(linked)),
             Some(linked) => to.list.push(Val::Key(linked)),
             None => {
                 to.unknown = true;
@@ -278,10 +344,13 @@ impl<'v> Walk<'v> {
             Value::Null => {}
             Value::Bool(value) => vals.list.push(Val::Bool(*value)),
             Value::Number(value) => vals.list.push(Val::Number(*value)),
-            Value::Text(text) => vals.list.push(match target {
-                None => Val::Text(text),
-                Some(kind) => self.view.find(kind, &Id::from(text.as_str())).map_or(Val::Foreign(text), Val::Key),
-            }),
+            Value::Text(text) => match target {
+                None => vals.list.push(Val::Text(text)),
+                Some(kind) => match called(self.view, kind, text) {
+                    keys if keys.is_empty() => vals.list.push(Val::Foreign(text)),
+                    keys => vals.list.extend(keys.iter().map(|key| Val::Key(*key))),
+                },
+            },
             Value::List(values) => {
                 for value in values {
                     match value {
@@ -314,26 +383,83 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Whether the subject has a right in the project of the resource.
-    pub(super) fn right(&mut self, right: &str) -> Truth {
-        if self.held.is_none() {
-            let held = self.rights();
-            self.held = Some(held);
-        }
-        match &self.held {
-            Some(held) if held.names.contains(&right) => Truth::Yes,
-            Some(held) if !held.unknown => Truth::No,
-            _ => Truth::Unknown,
+    /// The values that the question itself names; `None` where it names none.
+    pub(super) fn given(&self) -> Option<Vals<'v>> {
+        let value = self.case.value.filter(|value| **value != Value::Null)?;
+        let mut vals = Vals::default();
+        self.plain(value, self.case.value_kind, &mut vals);
+        Some(vals)
+    }
+
+    /// Whether the subject has a right as far as this reach goes; without a right, any role that the policy knows.
+    pub(super) fn right(&mut self, reach: u16, right: Option<&str>) -> Truth {
+        let held = self.held(reach);
+        match (held.has(right), held.unknown) {
+            (true, _) => Truth::Yes,
+            (false, true) => Truth::Unknown,
+            (false, false) => Truth::No,
         }
     }
 
-    fn rights(&mut self) -> Held<'v> {
+    /// Whether a role that the policy knows makes the subject one of the project: `None` where the policy has no such
+    /// roles.
+    pub(super) fn is_member(&mut self) -> Option<Truth> {
+        let members = &self.case.rights.members;
+        let truths = members.iter().map(|reach| self.right(*reach, None));
+        truths.reduce(|one, other| match (one, other) {
+            (Truth::Yes, _) | (_, Truth::Yes) => Truth::Yes,
+            (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
+            (Truth::No, Truth::No) => Truth::No,
+        })
+    }
+
+    /// Whether one of the roles that make the subject one of the project has this id or name.
+    pub(super) fn holds_role(&mut self, named: &str) -> Truth {
+        let mut truth = Truth::No;
+        for reach in &self.case.rights.members {
+            let view = self.view;
+            let held = self.held(*reach);
+            let is = |(key, set): &(Key, &RoleSet)| set.name == named || view.id(*key).is_some_and(|id| id.is(named));
+            if held.roles.iter().any(is) {
+                return Truth::Yes;
+            }
+            if held.unknown {
+                truth = Truth::Unknown;
+            }
+        }
+        truth
+    }
+
+    /// Whether the subject has this id, login or e-mail address; a name that several people have is nobody's.
+    pub(super) fn is_called(&mut self, named: &str) -> Truth {
+        let subject = self.case.subject;
+        if self.view.id(subject).is_some_and(|id| id.is(named)) {
+            return Truth::Yes;
+        }
+        self.note(Dep::Names(self.view.schema().subject.kind));
+        let is = |found: Result<Option<Key>, _>| found.ok().flatten() == Some(subject);
+        if is(self.view.by_login(named)) || is(self.view.by_email(named)) { Truth::Yes } else { Truth::No }
+    }
+
+    fn held(&mut self, reach: u16) -> &Held<'v> {
+        let known = self.held.iter().position(|(known, _)| *known == reach);
+        let at = known.unwrap_or_else(|| {
+            let held = self.find_rights(reach);
+            self.held.push((reach, held));
+            self.held.len() - 1
+        });
+        match self.held.get(at) {
+            Some((_, held)) => held,
+            None => const { &Held { names: SmallVec::new_const(), roles: SmallVec::new_const(), unknown: true } },
+        }
+    }
+
+    fn find_rights(&mut self, reach: u16) -> Held<'v> {
         let mut held = Held::default();
-        for source in self.case.rights {
-            let RightsFrom { over, take } = source;
+        let sources = self.case.rights.reaches.get(usize::from(reach)).map_or(&[][..], Vec::as_slice);
+        for RightsFrom { over, take } in sources {
             let Some((over, when)) = over else {
-                let vals = self.values(take);
-                held.add(vals);
+                self.take(take, &mut held);
                 continue;
             };
             let objects = self.values(over);
@@ -342,10 +468,7 @@ impl<'v> Walk<'v> {
                 let Val::Key(key) = object else { continue };
                 let outer = self.it.replace(key);
                 match when.holds(self) {
-                    Truth::Yes => {
-                        let vals = self.values(take);
-                        held.add(vals);
-                    }
+                    Truth::Yes => self.take(take, &mut held),
                     Truth::Unknown => held.unknown = true,
                     Truth::No => {}
                 }
@@ -353,6 +476,22 @@ impl<'v> Walk<'v> {
             }
         }
         held
+    }
+
+    /// Adds the rights at the end of the path: names, or roles. A role that the policy does not know gives none.
+    fn take(&mut self, path: &'v Path, held: &mut Held<'v>) {
+        let vals = self.values(path);
+        held.unknown |= vals.unknown;
+        for val in vals.list {
+            match val {
+                Val::Text(right) => held.names.push(right),
+                Val::Key(role) if self.case.rights.roles.is_some() => match self.row(role) {
+                    Some(row) => held.roles.extend(self.case.rights.sets.get(&*row.name).map(|set| (role, set))),
+                    None => held.unknown = true,
+                },
+                _ => {}
+            }
+        }
     }
 
     /// Whether the subject has a role in the project of the resource, where roles are records.
@@ -431,10 +570,18 @@ impl<'v> Walk<'v> {
     fn member(&mut self, person: Key, project: Key) -> Option<Option<&'v Membership>> {
         self.note(Dep::Member { person, project });
         self.note(Dep::Node(project));
-        if *self.view.state(project) == State::Quarantined {
+        if matches!(self.view.state(project), State::Quarantined(_)) {
             self.quarantined = true;
             return None;
         }
         Some(self.view.member(person, project))
+    }
+}
+
+/// The object with this id, else all with this name, where its kind is one that is found by name.
+pub(super) fn called(view: View<'_>, kind: KindNo, text: &str) -> SmallVec<[Key; 2]> {
+    match view.find(kind, &Id::from(text)) {
+        Some(key) => SmallVec::from_slice(&[key]),
+        None => SmallVec::from_slice(view.by_name(kind, text)),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::id::{Id, Key, ObjectRef, Str};
 use super::record::{Member, Record};
+use super::schema::KindNo;
 
 /// One change of the mirror.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +56,10 @@ pub enum Dep {
     Node(Key),
     /// The list of objects that refer to this one by the reverse reference with this number.
     Back(Key, u16),
+    /// The same for those that belong to one project.
+    BackIn { of: Key, list: u16, project: Key },
+    /// Which objects of this kind have which names.
+    Names(KindNo),
     /// A person's place in a project.
     Member { person: Key, project: Key },
     /// The list of a project's people, or of a person's projects.
@@ -87,7 +92,10 @@ impl Dep {
     pub fn objects(&self) -> [Option<Key>; 2] {
         match *self {
             Self::Node(key) | Self::Back(key, _) | Self::Roster(key) => [Some(key), None],
-            Self::Member { person, project } => [Some(person), Some(project)],
+            Self::Member { person, project } | Self::BackIn { of: person, project, .. } => {
+                [Some(person), Some(project)]
+            }
+            Self::Names(_) => [None, None],
         }
     }
 }

@@ -8,7 +8,19 @@ use super::id::Str;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
     pub kinds: Vec<KindDef>,
+    /// What stands for the kinds that a studio adds to those of the pack.
+    pub others: Option<OthersDef>,
     pub subject: SubjectDef,
+}
+
+/// Kinds of object that only the mirror tells of: each is a word that callers may use, and one kind here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OthersDef {
+    pub kind: KindNo,
+    /// The field that holds which of them an object is.
+    pub named_by: FieldNo,
+    /// The kind whose records' ids are these words.
+    pub listed_as: KindNo,
 }
 
 /// A kind of object.
@@ -30,6 +42,10 @@ pub struct KindDef {
     pub told: bool,
     /// The field that holds whatever else the object has, by name.
     pub attributes: Option<FieldNo>,
+    /// Whether objects are found by name too.
+    pub named: bool,
+    /// The field of a caller's `properties` that names the project of an object that the mirror does not hold.
+    pub told_project: Option<Str>,
     /// How an object is called in sentences, for example `{task_type_id} / {entity_id}`. Empty: its name.
     pub label: Str,
 }
@@ -52,6 +68,8 @@ pub struct BackDef {
     pub from: KindNo,
     /// The number of that field; `None`: the project that the record belongs to.
     pub field: Option<FieldNo>,
+    /// Kept apart by the project of those that refer: "the tasks of this person in a project".
+    pub by_project: bool,
 }
 
 /// A record of another kind about the same object.
@@ -59,6 +77,8 @@ pub struct BackDef {
 pub struct LinkDef {
     pub name: Str,
     pub target: KindNo,
+    /// The id may be of either kind; otherwise both records are about one object.
+    pub either: bool,
 }
 
 /// Which kind and fields tell about a subject.
@@ -69,8 +89,8 @@ pub struct SubjectDef {
     pub active: FieldNo,
     /// The site-wide role.
     pub role: Option<FieldNo>,
-    /// True for scripts and bots.
-    pub bot: Option<FieldNo>,
+    /// What tells scripts and bots from people.
+    pub bot: Option<BotDef>,
     pub login: Option<FieldNo>,
     pub email: Option<FieldNo>,
     /// The kind of the projects that teams belong to.
@@ -79,6 +99,15 @@ pub struct SubjectDef {
     pub member_role: Option<KindNo>,
     /// Site-wide roles that no project role replaces.
     pub fixed_roles: Vec<Str>,
+}
+
+/// How scripts and bots are told from people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BotDef {
+    /// By a field of the person that is true.
+    Flag(FieldNo),
+    /// They are another kind in the same table; one that has a person in the field acts as that person.
+    Kind { kind: KindNo, person: FieldNo },
 }
 
 /// The number of a kind within the schema.

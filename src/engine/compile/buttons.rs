@@ -6,8 +6,8 @@ use super::{Names, Scope};
 use crate::engine::condition::{self, Condition, Relation, RoleName};
 use crate::engine::filter::{self, Words};
 use crate::engine::parse::{ButtonSource, Source, StandInSource, WithoutRights};
-use crate::engine::path::{self, Literal, Path, Root, Step};
-use crate::engine::policy::{ActionRules, Atom, Conjunction, Restriction, RightsFrom, Rule, Test};
+use crate::engine::path::{Literal, Path, Root, Step};
+use crate::engine::policy::{ActionRules, Atom, Conjunction, Restriction, Rule, Test};
 use crate::engine::rights::{self, Literals, Rights};
 use crate::engine::said::Template;
 use crate::model::id::Str;
@@ -68,7 +68,7 @@ impl<'a> Names<'a> {
     }
 
     fn grants_rights(&self) -> bool {
-        self.rights.iter().any(|rights| !rights.from.is_empty())
+        self.plain_reach().is_some()
     }
 
     /// Whether anything tells that there is such a right.
@@ -171,7 +171,7 @@ impl<'a> Rules<'a> {
         }
         for text in names.buttons.iter().flat_map(|buttons| &buttons.all) {
             let any = self.conjunctions(std::slice::from_ref(text), &scope, &mut rule.atoms, &mut problems);
-            rule.all.push(Restriction { any });
+            rule.all.push(Restriction::plain(any));
         }
         let conditions = self.filters(filters, &scope)?;
         let texts = match filters {
@@ -225,7 +225,7 @@ impl<'a> Rules<'a> {
         let is = self.names.right(right).ok_or_else(|| self.names.no_right(right))?;
         let name = Str::from(format!("right:{right}"));
         let condition = match is {
-            RightIs::Granted => Condition::Right(Str::from(right)),
+            RightIs::Granted => self.plain_right(right)?,
             RightIs::StandIn(stand_in) => self.stand_in(stand_in, scope)?,
             RightIs::Word(word) => {
                 let mut problems = Problems::new("");
@@ -244,8 +244,14 @@ impl<'a> Rules<'a> {
 
     fn stand_in(&self, stand_in: &StandInSource, scope: &Scope<'_>) -> Result<Condition, String> {
         let by = filter::key(&stand_in.by.what, scope)?;
+        let reach = self.names.plain_reach().ok_or_else(|| self.names.no_right(&stand_in.name.what))?;
         let is = stand_in.is.iter().map(|(value, right)| (value.what.clone(), right.what.clone())).collect();
-        Ok(Condition::StandIn { by, is })
+        Ok(Condition::StandIn { by, is, reach })
+    }
+
+    fn plain_right(&self, right: &str) -> Result<Condition, String> {
+        let reach = self.names.plain_reach().ok_or_else(|| self.names.no_right(right))?;
+        Ok(Condition::Right { reach, right: Some(Str::from(right)) })
     }
 
     /// The conditions of an action's filters, or of a named filter.
@@ -256,7 +262,7 @@ impl<'a> Rules<'a> {
     fn with_words<T>(&self, scope: &Scope<'_>, compile: impl FnOnce(&Words<'_>) -> T) -> T {
         let right = |right: &str| match self.names.right(right) {
             Some(RightIs::StandIn(_)) => Err(format!("`{right}` cannot be used in filters")),
-            Some(RightIs::Granted) if self.names.is_known(right) => Ok(Condition::Right(Str::from(right))),
+            Some(RightIs::Granted) if self.names.is_known(right) => self.plain_right(right),
             // Otherwise `NOT` would open the action to everybody.
             Some(RightIs::Granted) => Err(format!("nobody knows the right `{right}`")),
             Some(RightIs::Word(word)) => match word.strip_prefix("role:") {
@@ -290,7 +296,7 @@ impl<'a> Rules<'a> {
 }
 
 /// The condition that the role in force here is this one of the pack.
-fn own_role(role: &str) -> Condition {
+pub(super) fn own_role(role: &str) -> Condition {
     let left = Path { root: Root::Subject, steps: vec![Step::RoleHere] };
     let right = Path { root: Root::Literal(Literal::Text(Str::from(role))), steps: Vec::new() };
     Condition::Leaf { left, relation: Relation::Shares, right: Some(right), negated: false }
@@ -305,7 +311,7 @@ fn restrict(rule: &mut Rule, name: &'static str, says: &str, condition: Conditio
         no: None,
         grant: None,
     });
-    rule.all.push(Restriction { any: vec![Conjunction { must, must_not: 0, source: 0 }] });
+    rule.all.push(Restriction::plain(vec![Conjunction { must, must_not: 0, source: 0 }]));
     Ok(())
 }
 
@@ -360,35 +366,6 @@ fn shorten(text: &str) -> String {
 }
 
 // === the pack's own part ===
-
-/// Where rights come from.
-pub(super) fn rights_from(names: &Names<'_>, problems: &mut Problems) -> Vec<RightsFrom> {
-    let scope =
-        Scope { schema: names.schema, paths: &names.paths, kind: names.schema.subject.project, value: None, it: None };
-    for records in names.rights.iter().filter_map(|rights| rights.records.as_ref()) {
-        if names.schema.kind_no(&records.what).is_none() {
-            problems.add(records.place, format!("there is no kind `{}`", records.what));
-        }
-    }
-    let mut from = Vec::new();
-    for source in names.rights.iter().flat_map(|rights| &rights.from) {
-        let mut compile = |text: &crate::engine::parse::Named<String>, scope: &Scope<'_>| {
-            path::compile(&text.what, scope).map_err(|problem| problems.add(text.place, problem)).ok()
-        };
-        let Some((over, when)) = &source.over else {
-            from.extend(compile(&source.take, &scope).map(|(take, _)| RightsFrom { over: None, take }));
-            continue;
-        };
-        let Some((over, kind)) = compile(over, &scope) else { continue };
-        let scope = Scope { it: kind, ..scope };
-        let take = compile(&source.take, &scope);
-        let when = condition::compile(when, &scope, problems);
-        if let (Some((take, _)), Some(when)) = (take, when) {
-            from.push(RightsFrom { over: Some((over, when)), take });
-        }
-    }
-    from
-}
 
 /// The back list by which a project lists the records that declare actions.
 pub(super) fn list(names: &Names<'_>, problems: &mut Problems) -> Option<u16> {

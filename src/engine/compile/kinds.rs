@@ -2,7 +2,9 @@
 
 use crate::engine::parse::{KindSource, Named, Source, SubjectSource};
 use crate::model::id::Str;
-use crate::model::schema::{BackDef, FieldDef, FieldNo, KindDef, KindNo, LinkDef, Schema, SubjectDef};
+use crate::model::schema::{
+    BackDef, BotDef, FieldDef, FieldNo, KindDef, KindNo, LinkDef, OthersDef, Schema, SubjectDef,
+};
 use crate::yaml::{Problems, suggestion};
 
 /// The field of a kind with `attributes: true` that holds them.
@@ -18,6 +20,8 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
             table,
             lazy: kind.lazy,
             told: kind.told,
+            named: kind.named,
+            told_project: kind.told_project.clone(),
             label: kind.label.clone(),
             ..KindDef::default()
         });
@@ -28,6 +32,7 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
     for kind in &source.kinds {
         fill(&mut schema, kind, problems);
     }
+    schema.others = source.kinds.iter().find_map(|kind| others(&schema, kind, problems));
     match &source.subject {
         Some(subject) => schema.subject = subject_def(&schema, subject, problems),
         None => problems.add(crate::yaml::Place { line: 1, column: 1 }, "`subject:` is missing"),
@@ -66,8 +71,13 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         number(fields.len() - 1)
     });
     let mut links = Vec::new();
-    for (name, target) in &kind.links {
-        links.extend(kind_no(schema, target, problems).map(|target| LinkDef { name: name.what.clone(), target }));
+    let named = kind.links.iter().map(|link| (link, false)).chain(kind.either.iter().map(|link| (link, true)));
+    for ((name, target), either) in named {
+        links.extend(kind_no(schema, target, problems).map(|target| LinkDef {
+            name: name.what.clone(),
+            target,
+            either,
+        }));
     }
     let project_from = kind.project_from.as_ref().and_then(|from| {
         let at = kind.fields.iter().position(|field| field.name.what == from.what);
@@ -92,14 +102,25 @@ fn backs(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         let Some(target) = field.target.as_ref().and_then(|target| kind_no(schema, target, problems)) else { continue };
         let table = usize::from(schema.table_of(target));
         if let Some(def) = schema.kinds.get_mut(table) {
-            def.backs.push(BackDef { name: back.what.clone(), from, field: Some(number(at)) });
+            let (name, by_project) = (back.what.clone(), field.by_project);
+            def.backs.push(BackDef { name, from, field: Some(number(at)), by_project });
         }
     }
     if let (Some(name), Some(project)) =
         (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project)))
     {
-        project.backs.push(BackDef { name: name.what.clone(), from, field: None });
+        project.backs.push(BackDef { name: name.what.clone(), from, field: None, by_project: false });
     }
+}
+
+fn others(schema: &Schema, kind: &KindSource, problems: &mut Problems) -> Option<OthersDef> {
+    let (listed_as, named_by) = kind.others.as_ref()?;
+    let no = schema.kind_no(&kind.name.what)?;
+    let field = schema.kind(no).and_then(|def| def.field_no(&named_by.what));
+    if field.is_none() {
+        problems.add(named_by.place, format!("kind `{}` has no field `{}`", kind.name.what, named_by.what));
+    }
+    Some(OthersDef { kind: no, named_by: field?, listed_as: kind_no(schema, listed_as, problems)? })
 }
 
 fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems) -> SubjectDef {
@@ -118,13 +139,19 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
         }
         found
     };
+    let bot = part("bot").and_then(|named| match schema.kind_no(&named.what) {
+        Some(bot) if bot != kind && schema.table_of(bot) == kind => {
+            Some(BotDef::Kind { kind: bot, person: field("bot_person")? })
+        }
+        _ => field("bot").map(BotDef::Flag),
+    });
     SubjectDef {
         kind,
         project,
         member_role,
         active: field("active").unwrap_or(FieldNo::MAX),
         role: field("role"),
-        bot: field("bot"),
+        bot,
         login: field("login"),
         email: field("email"),
         fixed_roles: source.fixed_roles.iter().map(|role| role.what.clone()).collect(),

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Names, Scope, split_key};
 use crate::engine::condition::{self, Condition};
-use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource, TermSource};
+use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource};
 use crate::engine::path::{self, Path, Root};
 use crate::engine::policy::{
     ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
@@ -18,7 +18,7 @@ use crate::model::schema::KindNo;
 use crate::yaml::{Place, Problems, suggestion};
 
 /// The most atoms that one rule can name, and conjunctions that its terms can unfold to.
-const MAX_ATOMS: usize = 64;
+pub(super) const MAX_ATOMS: usize = 64;
 const MAX_CONJUNCTIONS: usize = 1024;
 
 pub(in crate::engine) struct Rules<'a> {
@@ -55,12 +55,16 @@ impl<'a> Rules<'a> {
                 problems.add(source.key.place, format!("there is no kind `{kind}`{hint}"));
                 continue;
             };
-            for action in &actions {
-                let taken = self.actions.get(usize::from(no)).is_some_and(|rules| rules.contains_key(*action));
-                if !taken {
-                    self.action(source, no, action, problems);
-                } else if overlay {
-                    problems.add(source.key.place, format!("`{kind}.{action}` has a rule already"));
+            // A table's name stands for all kinds that are filed in it.
+            let filed = (0_u16..).zip(&self.names.schema.kinds).filter(|(other, def)| *other == no || def.table == no);
+            for (no, def) in filed {
+                for action in &actions {
+                    let taken = self.actions.get(usize::from(no)).is_some_and(|rules| rules.contains_key(*action));
+                    if !taken {
+                        self.action(source, no, action, problems);
+                    } else if overlay {
+                        problems.add(source.key.place, format!("`{}.{action}` has a rule already", def.name));
+                    }
                 }
             }
         }
@@ -101,10 +105,11 @@ impl<'a> Rules<'a> {
             None => Reach::Resource,
             Some(("project", _)) => Reach::Project,
             Some(("site", _)) => Reach::Site,
+            Some(("studio", _)) => Reach::Studio,
             Some((other, place)) => {
                 problems.add(
                     place,
-                    format!("`scope:` is `project` or `site`, not `{other}`; without it a resource is named"),
+                    format!("`scope:` is `project`, `site` or `studio`, not `{other}`; without it a resource is named"),
                 );
                 return None;
             }
@@ -128,8 +133,8 @@ impl<'a> Rules<'a> {
         };
         let mut atoms: Vec<Atom> = Vec::new();
         let any = self.conjunctions(&body.any, &scope, &mut atoms, problems);
-        let all = body.all.iter().map(|text| Restriction {
-            any: self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems),
+        let all = body.all.iter().map(|text| {
+            Restriction::plain(self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems))
         });
         let all = all.collect();
         if atoms.len() > MAX_ATOMS {
@@ -192,10 +197,13 @@ impl<'a> Rules<'a> {
         for part in text.split('+').map(str::trim) {
             let (word, negated) = part.strip_prefix('!').map_or((part, false), |word| (word.trim(), true));
             let term = self.names.terms.iter().find(|term| term.name.what == word);
+            let term = term.map(|term| term.any.iter().map(|text| text.what.as_str()).collect::<Vec<_>>());
+            let reach = self.names.reach_terms.get(word);
+            let term = term.or_else(|| Some(reach?.iter().map(String::as_str).collect()));
             let problem = match term {
                 Some(_) if negated => format!("`!{word}`: a term cannot be negated, only an atom"),
                 Some(_) if depth >= 16 => format!("term `{word}` leads back to itself, or too deep"),
-                Some(term) => match self.joined(&list, term, place, depth, problems)? {
+                Some(term) => match self.joined(&list, &term, place, depth, problems)? {
                     Some(joined) => {
                         list = joined;
                         continue;
@@ -218,14 +226,14 @@ impl<'a> Rules<'a> {
     fn joined(
         &self,
         list: &[Unfolded<'a>],
-        term: &'a TermSource,
+        term: &[&'a str],
         place: Place,
         depth: usize,
         problems: &mut Problems,
     ) -> Option<Option<Vec<Unfolded<'a>>>> {
         let mut joined = Vec::new();
-        for text in &term.any {
-            let inner = self.unfold(&text.what, place, depth + 1, problems)?;
+        for text in term {
+            let inner = self.unfold(text, place, depth + 1, problems)?;
             if joined.len() + list.len() * inner.len() > MAX_CONJUNCTIONS {
                 return Some(None);
             }
@@ -299,6 +307,9 @@ impl<'a> Rules<'a> {
         if let Some(right) = word.strip_prefix("right:") {
             return complain(self.right(right, scope), place, problems);
         }
+        if let Some(atom) = complain(self.names.reach_atom(word, scope), place, problems)? {
+            return Some(atom);
+        }
         if let Some(wanted) = word.strip_prefix("filter:") {
             let filter = self.names.filters.iter().find(|filter| filter.name.what == wanted)?;
             let conditions = self.filters(&filter.filter.what, scope);
@@ -364,21 +375,21 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
         true => "nobody may do this".to_owned(),
         false => format!("this takes: {}", grants.join("; or ")),
     };
+    let team = rule.atoms.iter().any(|atom| matches!(atom.test, Test::Team));
+    let stranger = if team { "not in the project's team" } else { "no role reaches this project" };
     RuleSaid {
         granted: rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect(),
         restricted: (1_u16..)
             .zip(&rule.all)
             .map(|(at, restriction)| {
                 let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
-                let said = Said {
-                    rule: format!("{}!{at}", rule.full_name(tracker, 0)),
-                    text: format!("this needs besides: {}", ways.join(", or ")),
-                };
-                Arc::new(said)
+                let needs = || format!("this needs besides: {}", ways.join(", or "));
+                let text = restriction.message.as_ref().map_or_else(needs, ToString::to_string);
+                Arc::new(Said { rule: rule.restriction_name(tracker, at), text })
             })
             .collect(),
         no_grant: named(0, needs.clone()),
-        not_member: named(0, format!("not in the project's team; {needs}")),
+        not_member: named(0, format!("{stranger}; {needs}")),
         indeterminate: of(Reason::Indeterminate),
         quarantined: of(Reason::Quarantined),
         invalid: match &rule.invalid {
@@ -418,7 +429,12 @@ fn reads_field(condition: &Condition) -> bool {
         Condition::Leaf { left, right, .. } => reads(left) || right.as_ref().is_some_and(reads),
         Condition::All(list) | Condition::Any(list) => list.iter().any(reads_field),
         Condition::Not(inner) => reads_field(inner),
-        Condition::Right(_) | Condition::StandIn { .. } | Condition::HasRole(_) | Condition::Matches(_) => false,
+        Condition::Right { .. }
+        | Condition::StandIn { .. }
+        | Condition::HasRole(_)
+        | Condition::HoldsRole(_)
+        | Condition::Restricted(_)
+        | Condition::Matches(_) => false,
         Condition::Some { over, holds } => reads(over) || reads_field(holds),
     }
 }

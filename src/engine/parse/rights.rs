@@ -9,13 +9,29 @@ use crate::yaml::{Data, Fields, Node, Problems};
 /// Which rights there are and who has them.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct RightsSource {
-    pub(in crate::engine) from: Vec<GrantSource>,
+    /// How far rights reach, by the word before the colon in rules; `right` where the pack has one reach only.
+    pub(in crate::engine) reaches: Vec<ReachSource>,
+    /// Words that stand for several reaches: alternatives of reaches and atoms.
+    pub(in crate::engine) reach_terms: Vec<(Named<Str>, Vec<Named<String>>)>,
+    /// The reaches without any of which a person is not in the project.
+    pub(in crate::engine) members: Vec<Named<Str>>,
+    /// The kind of the roles whose rights stand in the policy, by the role's name.
+    pub(in crate::engine) roles: Option<Named<Str>>,
+    /// The rights that a role can be given, and what the tracker calls them: those of the studio, those of a project.
+    pub(in crate::engine) grantable: Vec<(Named<Str>, Str, bool)>,
     /// The kind whose records are rights that the tracker tells of, by their ids.
     pub(in crate::engine) records: Option<Named<Str>>,
     pub(in crate::engine) known: Vec<Named<Str>>,
     /// Whether not having a right that nobody knows counts for nothing.
     pub(in crate::engine) deny_unknown: Option<bool>,
     pub(in crate::engine) stand_ins: Vec<StandInSource>,
+}
+
+/// Where the rights of one reach come from.
+#[derive(Debug)]
+pub(in crate::engine) struct ReachSource {
+    pub(in crate::engine) name: Named<Str>,
+    pub(in crate::engine) from: Vec<GrantSource>,
 }
 
 /// A path to the names of rights, perhaps over objects of which each must fit.
@@ -73,9 +89,27 @@ pub(in crate::engine) struct FilterSource {
 pub(super) fn rights(node: &Node, overlay: bool, problems: &mut Problems) -> Option<RightsSource> {
     let mut map = node.map(problems)?;
     let mut source = RightsSource::default();
-    if !overlay && let Some(list) = map.need("from", problems) {
+    if !overlay {
         source.records = map.take("records").map(|node| name(node, problems));
-        source.from = list.list().iter().filter_map(|node| grant(node, problems)).collect();
+        source.roles = map.take("roles").map(|node| name(node, problems));
+        for (part, of_project) in [("global", false), ("project", true)] {
+            source.grantable.extend(each(map.take(part), problems, |slug, node, problems| {
+                Some((slug, Str::from(node.text(problems)?), of_project))
+            }));
+        }
+        let grants = |node: &Node, problems: &mut Problems| {
+            node.list().iter().filter_map(|node| grant(node, problems)).collect::<Vec<_>>()
+        };
+        source.reaches = each(map.take("reach"), problems, |name, node, problems| {
+            Some(ReachSource { name, from: grants(node, problems) })
+        });
+        if let Some(node) = map.take("from") {
+            let name = Named { what: Str::const_new("right"), place: node.place };
+            source.reaches.push(ReachSource { name, from: grants(node, problems) });
+        }
+        source.reach_terms =
+            each(map.take("terms"), problems, |name, node, problems| Some((name, texts(node, problems))));
+        source.members = super::names(map.take("members"), problems);
     }
     source.known = super::names(map.take("known"), problems);
     source.deny_unknown = map.take("unknown").and_then(|node| match node.text(problems)? {

@@ -77,7 +77,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "extends: kitsu\nrules:\n  task.create: {scope: prject, any: [manage]}",
-        "studio.yaml:3:24: `scope:` is `project` or `site`, not `prject`; without it a resource is named",
+        "studio.yaml:3:24: `scope:` is `project`, `site` or `studio`, not `prject`; without it a resource is named",
     ),
     (
         "extends: kitsu\nrules:\n  task.assign: {value: persn, any: [manage]}",
@@ -150,7 +150,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "extends: kitsu\nkinds: {wheel: {}}",
-        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, extends, filters, paths, rights, rules, terms",
+        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, default_role, extends, filters, paths, restrictions, rights, roles, rules, terms",
     ),
     ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:1: unknown key `roles`; did you mean `rules`?"),
     (
@@ -225,7 +225,7 @@ rules:
 studio.yaml:5:28: `task.status`: kind `task` has no field `status`; known here: assignees, entity_id, mentions, task_status_id, task_type_id
 studio.yaml:7:18: there is no atom or term `led`; did you mean `lead`?
 studio.yaml:8:3: the pack has no `task.reed`; did you mean `read`? An action of your own needs a name less like it
-studio.yaml:8:37: `scope:` is `project` or `site`, not `here`; without it a resource is named
+studio.yaml:8:37: `scope:` is `project`, `site` or `studio`, not `here`; without it a resource is named
 studio.yaml:9:3: there is no kind `tsk`; did you mean `task`?";
     assert_eq!(problems(text), expected);
 }
@@ -303,7 +303,10 @@ fn there_are_only_the_packs_there_are() {
     let extended = |text: &str| Policy::extended_pack("p.yaml", text).map_err(|problems| problems.to_string());
     assert_eq!(extended("extends: kitsu\nrules: {task.read: [nobody]}"), Ok("kitsu"));
     for (text, told) in [
-        ("rules: {}\nextends: ftrack", "p.yaml:2:10: there is no built-in pack `ftrack`; known here: kitsu, limecraft"),
+        (
+            "rules: {}\nextends: flow",
+            "p.yaml:2:10: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft",
+        ),
         ("extends: [kitsu]", "p.yaml:1:10: a text is needed here, not a list"),
         ("rules: {}", "p.yaml:1:1: `extends:` is missing"),
         ("- kitsu", "p.yaml:1:1: `name: value` lines are needed here, not a list"),

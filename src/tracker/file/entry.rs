@@ -5,7 +5,7 @@ use super::studio::{Vocabulary, empty};
 use crate::engine::value;
 use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
-use crate::model::schema::{FieldNo, KindDef, KindNo, SubjectDef};
+use crate::model::schema::{BotDef, FieldNo, KindDef, KindNo, SubjectDef};
 use crate::model::value::Value;
 use crate::yaml::{Data, Key, Node, Place, Problems, suggestion};
 
@@ -113,7 +113,8 @@ impl Reader<'_> {
     /// What is filed under the ids of other kinds (who is mentioned on a task) needs one there.
     fn must_belong(&mut self, id: &str, place: Place) {
         let schema = &self.words.schema;
-        let links = |kind: &KindDef| kind.links.iter().any(|link| schema.table_of(link.target) == self.no);
+        let links =
+            |kind: &KindDef| kind.links.iter().any(|link| !link.either && schema.table_of(link.target) == self.no);
         let mut owners = (0..).zip(&schema.kinds).filter(|(_, kind)| links(kind)).map(|(no, _)| no);
         if let Some(kind) = owners.next()
             && owners.all(|other| schema.table_of(other) == schema.table_of(kind))
@@ -197,13 +198,13 @@ impl Reader<'_> {
         {
             set(record, no, Value::Text(record.name.clone()));
         }
-        if self.no != subject.kind {
+        if self.words.schema.table_of(self.no) != subject.kind {
             return;
         }
         if is_null(record, subject.active) {
             set(record, subject.active, Value::Bool(true));
         }
-        if let Some(bot) = subject.bot
+        if let Some(BotDef::Flag(bot)) = subject.bot
             && is_null(record, bot)
         {
             set(record, bot, Value::Bool(false));
@@ -234,7 +235,8 @@ impl Reader<'_> {
 
     fn is_flag(&self, no: FieldNo) -> bool {
         let subject = self.subject();
-        self.no == subject.kind && (no == subject.active || subject.bot == Some(no))
+        self.words.schema.table_of(self.no) == subject.kind
+            && (no == subject.active || subject.bot == Some(BotDef::Flag(no)))
     }
 
     fn is_word(&self, no: FieldNo) -> bool {

@@ -123,7 +123,8 @@ fn fill_links(rows: &mut Vec<(KindNo, Place, Entry)>, schema: &Schema) {
     let given: FxHashSet<(KindNo, Id)> = rows.iter().map(|(no, _, entry)| (*no, entry.record.id.clone())).collect();
     let mut missing = Vec::new();
     for (no, place, entry) in rows.iter() {
-        for link in schema.kind(schema.table_of(*no)).map(|def| def.links.as_slice()).unwrap_or_default() {
+        let links = schema.kind(schema.table_of(*no)).map_or(&[][..], |def| &def.links);
+        for link in links.iter().filter(|link| !link.either) {
             if let Some(def) = schema.kind(link.target)
                 && !given.contains(&(link.target, entry.record.id.clone()))
             {

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::model::record::{Member, Record};
-use crate::model::schema::{FieldDef, KindDef, KindNo, Schema, SubjectDef};
+use crate::model::schema::{BotDef, FieldDef, KindDef, KindNo, Schema, SubjectDef};
 use crate::model::value::Value;
 
 /// Kinds like those of the kitsu pack, few enough to be seen at once.
@@ -26,6 +26,7 @@ fn words() -> Vocabulary {
         [("active", None), ("is_bot", None), ("role", None), ("desktop_login", None), ("departments", Some(2))];
     let task = [("entity_id", Some(3)), ("assignees", Some(0)), ("data", None)];
     let schema = Schema {
+        others: None,
         kinds: vec![
             kind("person", 0, &person),
             kind("project", 1, &[("is_clients_isolated", None)]),
@@ -41,7 +42,7 @@ fn words() -> Vocabulary {
             active: 0,
             role: Some(2),
             member_role: None,
-            bot: Some(1),
+            bot: Some(BotDef::Flag(1)),
             login: Some(3),
             email: None,
             project: 1,
@@ -213,7 +214,7 @@ fn the_pack_is_kitsu_unless_it_is_named() {
     assert_eq!(studio::pack("s.yaml", "person: []").unwrap(), "kitsu");
     assert_eq!(studio::pack("s.yaml", "pack: kitsu").unwrap(), "kitsu");
     let problems = studio::pack("s.yaml", "pack: flow").unwrap_err().to_string();
-    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: kitsu, limecraft");
+    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft");
     assert!(studio::pack("s.yaml", "- 1").is_err());
 }
 

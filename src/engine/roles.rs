@@ -1,0 +1,33 @@
+//! The roles of a policy and what each may do.
+
+use crate::model::id::Str;
+
+/// A role whose rights stand in the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleSet {
+    pub name: Str,
+    pub description: Str,
+    /// The slugs of its rights, sorted.
+    pub grants: Vec<Str>,
+    pub cloned_from: Option<Str>,
+    /// Whether the pack has a role of this name, and whether the overlay has.
+    pub of_pack: bool,
+    pub of_overlay: bool,
+}
+
+/// A right that a role can be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grantable {
+    pub slug: Str,
+    /// What the tracker calls it.
+    pub title: Str,
+    /// Whether it is held in projects; otherwise in the studio as a whole.
+    pub of_project: bool,
+}
+
+impl RoleSet {
+    /// Whether the role has this right.
+    pub fn grants(&self, right: &str) -> bool {
+        self.grants.binary_search_by(|held| held.as_str().cmp(right)).is_ok()
+    }
+}
