@@ -8,13 +8,16 @@
 //! ```
 
 pub mod backoff;
+mod date;
 pub mod file;
+pub mod ftrack;
 pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;
 pub mod parts;
 pub mod progress;
 pub mod receipt;
+pub mod secret;
 pub mod supervise;
 pub mod watch;
 pub mod writer;

@@ -8,7 +8,7 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::serve::listen::Address;
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::kitsu::TokenSource;
+use crate::tracker::secret::TokenSource;
 
 /// A directory with a token, an empty file, a studio, a certificate and a key.
 fn directory() -> TempDir {

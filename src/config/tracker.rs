@@ -9,7 +9,8 @@ use super::read::{self, not_yet};
 use super::{Limecraft, Push, Tracker};
 use crate::serve::listen::Address;
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::kitsu::{self, TokenSource};
+use crate::tracker::kitsu;
+use crate::tracker::secret::TokenSource;
 use crate::yaml::{Fields, Node, Problems};
 
 /// Trackers that later versions have.

@@ -9,7 +9,6 @@
 
 mod client;
 mod convert;
-mod date;
 mod events;
 mod hints;
 mod load;
@@ -32,10 +31,10 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::client::Client;
-pub use self::client::TokenSource;
 use self::convert::Types;
 use self::table::Table;
 use super::progress::Progress;
+use super::secret::TokenSource;
 use super::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{ObjectRef, Str};

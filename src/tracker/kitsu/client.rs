@@ -1,19 +1,17 @@
 //! Asks zou over HTTP: token, deadlines, retries, bounds. Says what went wrong and how to mend it; never says the token.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use parking_lot::RwLock;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use serde_json::Value;
 
-use super::date;
-use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
+use crate::tracker::secret::{Secret, TokenSource, Words};
+use crate::tracker::{SourceError, date};
 
 /// No answer that the connector asks for is larger, unless something is wrong.
 const MOST_BYTES: usize = 64 << 20;
@@ -26,21 +24,11 @@ const MEND_URL: &str = "is tracker.kitsu.url the address of its API, which usual
 const MEND_ADMIN: &str =
     "stagedoor must see every project and person: make the bot an admin in Kitsu, or give the token of one that is";
 
-/// Where the token comes from.
-#[derive(Clone)]
-pub enum TokenSource {
-    /// The token itself.
-    Value(String),
-    /// A file that holds nothing else. It is read again when zou refuses the token, so a rotated one is taken up.
-    File(PathBuf),
-}
-
 /// The REST side of one zou.
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
-    source: TokenSource,
-    token: RwLock<Option<Arc<str>>>,
+    token: Secret,
     /// By how many seconds zou's clock is ahead of ours, as its last answer said.
     ahead: AtomicI64,
 }
@@ -73,7 +61,8 @@ impl Client {
             .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| SourceError::Refused(format!("the HTTP client cannot be set up: {}", causes(&error))))?;
-        Ok(Self { http, base, source, token: RwLock::new(None), ahead: AtomicI64::new(0) })
+        let words = Words { name: "token", place: "tracker.kitsu.token", mend: MEND_TOKEN };
+        Ok(Self { http, base, token: Secret::new(source, words), ahead: AtomicI64::new(0) })
     }
 
     /// The answer to `GET path?query` as JSON. Tried a few times where that can help.
@@ -85,7 +74,9 @@ impl Client {
             tries += 1;
             let token = self.token().await?;
             match self.once(path, query, &token).await {
-                Err(Failure::Token(_)) if !rotated && self.reload_token(&token).await? => rotated = true,
+                Err(Failure::Token(_)) if !rotated && self.token.reload(&token).await.map_err(Failure::Refused)? => {
+                    rotated = true;
+                },
                 Err(Failure::Token(said)) => return Err(Failure::Refused(said)),
                 Err(Failure::Unavailable(why) | Failure::Malformed(why)) if tries < TRIES => {
                     tracing::debug!(path, tries, why, "asking zou again");
@@ -98,12 +89,7 @@ impl Client {
 
     /// The token, read from its file at first use.
     pub(super) async fn token(&self) -> Result<Arc<str>, Failure> {
-        if let Some(token) = self.token.read().clone() {
-            return Ok(token);
-        }
-        let token = self.read_token().await?;
-        *self.token.write() = Some(Arc::clone(&token));
-        Ok(token)
+        self.token.get().await.map_err(Failure::Refused)
     }
 
     /// The same moment on zou's clock.
@@ -156,33 +142,6 @@ impl Client {
         })
     }
 
-    async fn read_token(&self) -> Result<Arc<str>, Failure> {
-        let (text, place) = match &self.source {
-            TokenSource::Value(token) => (token.clone(), "tracker.kitsu.token".to_owned()),
-            TokenSource::File(path) => {
-                let text = tokio::fs::read_to_string(path).await.map_err(|error| {
-                    Failure::Refused(format!("the token file {} cannot be read: {error}", path.display()))
-                })?;
-                (text, path.display().to_string())
-            }
-        };
-        match text.trim() {
-            "" => Err(Failure::Refused(format!("{place} is empty; {MEND_TOKEN}"))),
-            token => Ok(Arc::from(token)),
-        }
-    }
-
-    /// Whether there is another token now than the one that was refused.
-    async fn reload_token(&self, refused: &str) -> Result<bool, Failure> {
-        let token = self.read_token().await?;
-        let other = *token != *refused;
-        if other {
-            tracing::info!("the Kitsu token was refused; its file has another, which is taken");
-            *self.token.write() = Some(token);
-        }
-        Ok(other)
-    }
-
     fn note_clock(&self, answer: &Response) {
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(date::parse_http);
         if let Some(theirs) = date {
@@ -194,15 +153,6 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({})", self.base)
-    }
-}
-
-impl fmt::Debug for TokenSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Value(_) => f.write_str("Value(..)"),
-            Self::File(path) => write!(f, "File({})", path.display()),
-        }
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::client::{Client, Failure};
-use super::date;
 use super::hints::hints;
 use crate::model::id::Str;
-use crate::tracker::CatchUp;
+use crate::tracker::{CatchUp, date};
 
 const PATH: &str = "/data/events/last";
 /// An event is stored a while after it happened, and times are cut to the second.

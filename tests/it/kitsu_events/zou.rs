@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use stagedoor::tracker::kitsu::TokenSource;
+use stagedoor::tracker::secret::TokenSource;
 
 pub(crate) struct Zou {
     pub(crate) api: String,

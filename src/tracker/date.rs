@@ -1,4 +1,4 @@
-//! Moments as zou and HTTP write them, to the second, in UTC.
+//! Moments as trackers and HTTP write them, to the second, in UTC.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,6 +29,20 @@ pub(super) fn parse_http(text: &str) -> Option<i64> {
     let sane = (1..=31).contains(&day) && (1970..=9999).contains(&year);
     let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
     sane.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// Reads `2026-11-21T23:10:14`, with or without a fraction of the second and a `Z`. Another offset is no such moment.
+pub(super) fn parse_iso(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(['T', ' '])?;
+    let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
+    let whole = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let mut day = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let mut time = whole.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (year, month, of_month) = (day.next()??, day.next()??, day.next()??);
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let sane = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&of_month);
+    let sane = sane && (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    sane.then(|| days(year, month, of_month) * DAY + hour * 3600 + minute * 60 + second)
 }
 
 /// Days since 1970 of a day of the Gregorian calendar. Years begin in March here, so the leap day is a year's last.
@@ -73,6 +87,17 @@ mod tests {
             "Sat, 21 Nov 99999999999 1:1:1 GMT",
         ] {
             assert_eq!(parse_http(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn moments_as_json_has_them() {
+        for text in ["2026-11-21T23:10:14", "2026-11-21 23:10:14.123456", "2026-11-21T23:10:14Z", "2026-11-21T23:10:14+00:00"]
+        {
+            assert_eq!(parse_iso(text), Some(1_795_302_614), "{text}");
+        }
+        for bad in ["", "T", "2026-11-21", "2026-13-21T23:10:14", "2026-11-21T23:10", "2026-11-21T23:10:14+02:00", "1-1-1T1:1:1"] {
+            assert_eq!(parse_iso(bad), None, "{bad}");
         }
     }
 

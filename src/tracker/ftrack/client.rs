@@ -1,0 +1,248 @@
+//! Asks an ftrack server over HTTP: key, deadlines, retries, bounds. Says what went wrong and how to mend it; never says
+//! the key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use serde_json::Value as Json;
+
+use super::answer;
+use crate::tracker::backoff::Backoff;
+use crate::tracker::secret::{Secret, TokenSource, Words};
+use crate::tracker::{SourceError, date};
+
+/// No answer that the connector asks for is larger, unless something is wrong.
+const MOST_BYTES: usize = 64 << 20;
+const CONNECT: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_secs(180);
+const TRIES: u32 = 3;
+/// Normalised answers are understood nevertheless.
+const OPTIONS: &str = "strict:1;denormalize:1";
+const MEND_KEY: &str = "give an API key of an active user with `tracker.ftrack.user` and `api_key_file`";
+const MEND_URL: &str = "is tracker.ftrack.url the address of the ftrack server?";
+
+/// The API side of one ftrack server.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    user: String,
+    key: Secret,
+    /// Tells what we wrote from what others did, where the server repeats it in events.
+    token: String,
+    /// By how many seconds the server's clock is ahead of ours, as its last answer said.
+    ahead: AtomicI64,
+}
+
+/// Why the server did not answer as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The question itself is not accepted, however often it is asked.
+    Invalid(String),
+    /// The key may not do this.
+    Refused(String),
+    /// No answer, or one that says "later".
+    Unavailable(String),
+    /// An answer that is no answer to this question.
+    Malformed(String),
+    /// The key that was sent is not accepted.
+    Key(String),
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client of the server at `base`.
+    pub(super) fn new(base: Url, user: String, key: TokenSource) -> Result<Self, SourceError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(READ)
+            .timeout(WHOLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| SourceError::Refused(format!("the HTTP client cannot be set up: {}", causes(&error))))?;
+        let words = Words { name: "API key", place: "tracker.ftrack.api_key", mend: MEND_KEY };
+        let token = format!("stagedoor-{:032x}", rand::random::<u128>());
+        Ok(Self { http, base, user, key: Secret::new(key, words), token, ahead: AtomicI64::new(0) })
+    }
+
+    /// The answers to operations that change nothing, one each. Tried a few times where that can help.
+    pub(super) async fn ask(&self, operations: &[Json]) -> Result<Vec<Json>, Failure> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.tell(operations).await {
+                Err(Failure::Unavailable(why) | Failure::Malformed(why)) if tries < TRIES => {
+                    tracing::debug!(tries, why, "asking ftrack again");
+                    tokio::time::sleep(backoff.delay()).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The answers to operations that are sent once, all or none of which the server does.
+    pub(super) async fn tell(&self, operations: &[Json]) -> Result<Vec<Json>, Failure> {
+        let body = serde_json::to_vec(operations)
+            .map_err(|error| Failure::Malformed(format!("the question cannot be written: {error}")))?;
+        let url = self.address("api");
+        let answer = self
+            .with_key(|headers| {
+                let post = self.http.post(url.clone()).headers(headers).header(CONTENT_TYPE, "application/json");
+                post.body(body.clone())
+            })
+            .await?;
+        answer::results(&answer, operations.len())
+    }
+
+    /// What the event hub answers to a client that wants to connect.
+    pub(super) async fn greet(&self) -> Result<String, Failure> {
+        let url = self.address("socket.io/1/");
+        let answer = self.with_key(|headers| self.http.get(url.clone()).headers(headers)).await?;
+        String::from_utf8(answer).map_err(|_| Failure::Malformed("the event hub's greeting is no text".into()))
+    }
+
+    /// The address of something on the server.
+    pub(super) fn address(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Who we are to the server.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// What marks our own writes.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The same moment on the server's clock, in UTC.
+    pub(super) fn on_its_clock(&self, at: SystemTime) -> i64 {
+        date::seconds(at).saturating_add(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Sends the request, and once more where the key was refused and its file has another.
+    async fn with_key(&self, request: impl Fn(HeaderMap) -> RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let mut rotated = false;
+        loop {
+            let key = self.key.get().await.map_err(Failure::Refused)?;
+            match self.once(request(self.headers(&key)?)).await {
+                Err(Failure::Key(_)) if !rotated && self.key.reload(&key).await.map_err(Failure::Refused)? => {
+                    rotated = true;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn once(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let unreachable = |error| Failure::Unavailable(format!("ftrack cannot be reached: {}", causes(&error)));
+        let answer = request.send().await.map_err(unreachable)?;
+        self.note_clock(&answer);
+        let status = answer.status();
+        let body = body(answer).await;
+        if let Some(told) = body.as_deref().ok().and_then(|body| answer::told(body, status)) {
+            return Err(told);
+        }
+        if status.is_success() {
+            return match body {
+                // A portal's or the web client's page: served for every address but the API's.
+                Ok(body) if body.trim_ascii_start().first() == Some(&b'<') => {
+                    Err(Failure::Malformed(format!("a web page came, no answer of ftrack's API; {MEND_URL}")))
+                }
+                body => body,
+            };
+        }
+        let code = status.as_u16();
+        Err(match status {
+            StatusCode::UNAUTHORIZED => Failure::key(&format!("{code}")),
+            StatusCode::FORBIDDEN => Failure::Refused(format!("ftrack refuses this to the API key ({code})")),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Failure::Unavailable(format!("ftrack answered {code}"))
+            }
+            _ => Failure::Malformed(format!("ftrack answered {code}; {MEND_URL}")),
+        })
+    }
+
+    fn headers(&self, key: &Arc<str>) -> Result<HeaderMap, Failure> {
+        let header = |what: &str, value: &str| {
+            HeaderValue::try_from(value)
+                .map_err(|_| Failure::Refused(format!("the {what} has characters that none has: {MEND_KEY}")))
+        };
+        let mut key = header("ftrack API key", key)?;
+        key.set_sensitive(true);
+        let headers = [
+            ("ftrack-user", header("name in tracker.ftrack.user", &self.user)?),
+            ("ftrack-api-key", key),
+            ("ftrack-strict-api", HeaderValue::from_static("true")),
+            ("ftrack-api-options", HeaderValue::from_static(OPTIONS)),
+            ("ftrack-clienttoken", header("client token", &self.token)?),
+        ];
+        Ok(headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect())
+    }
+
+    fn note_clock(&self, answer: &Response) {
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(date::parse_http);
+        if let Some(theirs) = date {
+            self.ahead.store(theirs.saturating_sub(date::seconds(SystemTime::now())), Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.base)
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// The key is not accepted, as the server says.
+    pub(super) fn key(said: &str) -> Self {
+        Self::Key(format!(
+            "ftrack does not accept the API key ({said}): it is wrong, was revoked or disabled, or its user is not active; \
+             {MEND_KEY}"
+        ))
+    }
+}
+
+impl From<Failure> for SourceError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Invalid(why) | Failure::Refused(why) | Failure::Key(why) => Self::Refused(why),
+            Failure::Unavailable(why) => Self::Unavailable(why),
+            Failure::Malformed(why) => Self::Malformed(why),
+        }
+    }
+}
+
+async fn body(mut answer: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_BYTES => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err(Failure::Malformed(format!("the answer is larger than {MOST_BYTES} bytes"))),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(Failure::Unavailable(format!("the answer broke off: {}", causes(&error)))),
+        }
+    }
+}
+
+/// An error's deepest cause, without the URL.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    deepest.to_string()
+}
