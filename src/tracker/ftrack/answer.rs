@@ -123,12 +123,7 @@ fn key(row: &Row) -> Option<(&str, &str)> {
     Some((row.get(KIND)?.as_str()?, row.get("id")?.as_str()?))
 }
 
-fn count<'a>(
-    value: &'a Json,
-    met: &mut FxHashSet<(&'a str, &'a str)>,
-    repeated: &mut FxHashSet<Key>,
-    depth: u32,
-) {
+fn count<'a>(value: &'a Json, met: &mut FxHashSet<(&'a str, &'a str)>, repeated: &mut FxHashSet<Key>, depth: u32) {
     if depth > DEPTH {
         return;
     }

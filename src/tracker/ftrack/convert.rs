@@ -99,7 +99,8 @@ fn record(table: Table, row: &Row, assigned: &Assigned) -> Result<Record, String
             .with("user_id", optional(row, "user_id")?)
             .with("status_id", optional(row, "status_id")?),
         Table::Note => {
-            let record = record.with("user_id", optional(row, "user_id")?).with("parent_id", optional(row, "parent_id")?);
+            let record =
+                record.with("user_id", optional(row, "user_id")?).with("parent_id", optional(row, "parent_id")?);
             match row.get("project_id") {
                 None | Some(Json::Null) => record,
                 Some(_) => record.in_project(text(row, "project_id")?),

@@ -141,9 +141,9 @@ fn read(entity: &Entity<'_>, mut hints: Hints) -> Hints {
         "membership" => hints.and_one("membership", entity, Scope::Core),
         // Rows that named it go with it, perhaps silently.
         "group" => hints.and_one("group", entity, Scope::Core).and_reload_if(removed, Scope::Core),
-        "authuserrole" | "userrole" | "usersecurityrole" => hints
-            .and_one("user_security_role", entity, Scope::Core)
-            .and_reload_if(removed, Scope::Core),
+        "authuserrole" | "userrole" | "usersecurityrole" => {
+            hints.and_one("user_security_role", entity, Scope::Core).and_reload_if(removed, Scope::Core)
+        }
         "userroleproject" | "authuserroleproject" | "usersecurityroleproject" => {
             hints.and_one("user_security_role_project", entity, Scope::Core)
         }
@@ -192,8 +192,7 @@ fn appointment(entity: &Entity<'_>, mut hints: Hints) -> Hints {
     if !types.is_empty() && types.iter().all(|kind| *kind == "allocation") {
         return hints;
     }
-    let mut contexts: Vec<Id> =
-        entity.values("context_id").filter(|id| is_id(id)).map(Id::from).collect();
+    let mut contexts: Vec<Id> = entity.values("context_id").filter(|id| is_id(id)).map(Id::from).collect();
     if contexts.is_empty() && entity.action == "remove" {
         contexts.extend(entity.parents().find(|parent| parent.kind == "task").and_then(|parent| parent.id()));
     }

@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn zones_are_allowed_for_only_where_the_server_has_one() {
-        for (offset, zoned, ours) in [(7200, true, true), (-20_700, true, true), (7200, false, false), (60_000, true, false)] {
+        for (offset, zoned, ours) in
+            [(7200, true, true), (-20_700, true, true), (7200, false, false), (60_000, true, false)]
+        {
             let own = own();
             own.note_clock(Some(!zoned));
             let at = u64::try_from(60_000 + 1001 + offset).unwrap();

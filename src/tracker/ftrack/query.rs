@@ -65,7 +65,8 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Whether this may be an id. ftrack's own are UUIDs; some that come with it are words.
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The text of an id that may be one.

@@ -92,7 +92,8 @@ fn questions(table: Table, ids: &BTreeSet<String>) -> Vec<(Table, Option<String>
 /// What was found of what was asked for; the rest is not known any more.
 fn compare(shared: &Shared, asked: Asked, rows: &[(Table, Row)], assigned: &Assigned) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut left: BTreeMap<&str, BTreeSet<String>> = asked.into_iter().map(|(table, ids)| (table.kind(), ids)).collect();
+    let mut left: BTreeMap<&str, BTreeSet<String>> =
+        asked.into_iter().map(|(table, ids)| (table.kind(), ids)).collect();
     for (table, row) in rows {
         // A server that did not know the filter would send the whole table: take only what was asked for.
         let Some(object) = convert::object(*table, row) else { continue };

@@ -33,9 +33,9 @@ impl Sight {
     /// An event names these projects as there; returned are those to ask for.
     pub(super) fn named(&self, projects: Vec<Id>) -> Vec<Id> {
         let mut held = self.0.lock();
-        let unseen = projects.into_iter().filter(|id| {
-            !held.seen.contains(id) && held.named.len() < MOST && held.named.insert(id.clone())
-        });
+        let unseen = projects
+            .into_iter()
+            .filter(|id| !held.seen.contains(id) && held.named.len() < MOST && held.named.insert(id.clone()));
         unseen.collect()
     }
 

@@ -76,7 +76,7 @@ impl Client {
             match self.once(path, query, &token).await {
                 Err(Failure::Token(_)) if !rotated && self.token.reload(&token).await.map_err(Failure::Refused)? => {
                     rotated = true;
-                },
+                }
                 Err(Failure::Token(said)) => return Err(Failure::Refused(said)),
                 Err(Failure::Unavailable(why) | Failure::Malformed(why)) if tries < TRIES => {
                     tracing::debug!(path, tries, why, "asking zou again");
