@@ -25,7 +25,7 @@ use crate::authorizer;
 use crate::serve::listen::Address;
 use crate::serve::{self, tls};
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::kitsu;
+use crate::tracker::{ftrack, kitsu};
 use crate::yaml::{self, Data, Node, Place, Problems};
 
 /// The environment variables that may override the file: those that begin with `STAGEDOOR__`.
@@ -49,6 +49,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub enum Tracker {
     Kitsu(kitsu::Config),
+    Ftrack(ftrack::Config),
     File(PathBuf),
     Limecraft(Limecraft),
     /// The studio that is built in.

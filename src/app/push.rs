@@ -24,7 +24,7 @@ pub(super) struct PushDoor {
 pub(super) fn config(tracker: &Tracker) -> Option<config::Push> {
     match tracker {
         Tracker::Limecraft(config) => config.push.clone(),
-        Tracker::Kitsu(_) | Tracker::File(_) | Tracker::Demo => None,
+        Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::File(_) | Tracker::Demo => None,
     }
 }
 

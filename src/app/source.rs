@@ -13,6 +13,7 @@ use crate::engine::policy::Policy;
 use crate::model::id::Str;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
+use crate::tracker::ftrack::Ftrack;
 use crate::tracker::ingest::guard::Guard;
 use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
@@ -29,6 +30,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 enum Connector {
     Kitsu(Box<Kitsu>),
+    Ftrack(Ftrack),
     File(File),
     Limecraft { source: Limecraft, words: Words },
 }
@@ -37,6 +39,7 @@ enum Connector {
 pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
     match tracker {
         Tracker::Kitsu(_) => Ok(Str::const_new("kitsu")),
+        Tracker::Ftrack(_) => Ok(Str::const_new("ftrack")),
         Tracker::Limecraft(_) => Ok(Str::const_new("limecraft")),
         Tracker::Demo => studio::pack(DEMO_NAME, DEMO).map_err(StartError::Studio),
         Tracker::File(path) => {
@@ -58,6 +61,9 @@ impl Source {
                 let kitsu = Kitsu::new(config).map_err(|error| StartError::Tracker(error.to_string()))?;
                 Connector::Kitsu(Box::new(kitsu))
             }
+            Tracker::Ftrack(config) => {
+                Connector::Ftrack(Ftrack::new(config).map_err(|error| StartError::Tracker(error.to_string()))?)
+            }
             Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
             Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
             Tracker::Limecraft(config::Limecraft { snapshot, push }) => {
@@ -76,7 +82,7 @@ impl Source {
                 let ingest = Service::server(Arc::clone(source.feed()), guard.clone(), words.clone(), ending);
                 Some(Routes::from(limecraft::push::router(source.clone(), guard)).add_service(ingest))
             }
-            Connector::Kitsu(_) | Connector::File(_) => None,
+            Connector::Kitsu(_) | Connector::Ftrack(_) | Connector::File(_) => None,
         }
     }
 
@@ -87,6 +93,7 @@ impl Source {
         let never = CancellationToken::new();
         match self.tracker {
             Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).run(never).await,
+            Connector::Ftrack(ftrack) => Supervisor::new(ftrack, authorizer, options).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
             Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }

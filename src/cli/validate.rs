@@ -70,7 +70,7 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
                 complaints.extend(found);
             }
         }
-        Tracker::Kitsu(_) | Tracker::Demo => {}
+        Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::Demo => {}
     }
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }

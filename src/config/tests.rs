@@ -48,6 +48,7 @@ fn complaints(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
 
 const KITSU: &str =
     "tracker: {kitsu: {url: \"https://k.studio/api\", events_url: \"https://k.studio\", token_file: token}}\n";
+const FTRACK: &str = "tracker: {ftrack: {url: \"https://s.ftrackapp.com\", user: api, api_key_file: token}}\n";
 const FILE: &str = "tracker: {file: {path: studio.yaml}}\n";
 
 #[test]
@@ -63,6 +64,19 @@ fn defaults() {
     let Tracker::Kitsu(kitsu) = config.tracker else { panic!("{:?}", config.tracker) };
     assert_eq!((kitsu.url.as_str(), kitsu.events_url.as_str()), ("https://k.studio/api", "https://k.studio"));
     assert!(matches!(kitsu.token, TokenSource::File(path) if path == directory.path().join("token")));
+}
+
+#[test]
+fn an_ftrack_server() {
+    let directory = directory();
+    let Tracker::Ftrack(ftrack) = read(&directory, FTRACK, &[]).unwrap().tracker else { panic!("another tracker") };
+    assert_eq!((ftrack.url.as_str(), ftrack.user.as_str()), ("https://s.ftrackapp.com", "api"));
+    assert!(matches!(ftrack.api_key, TokenSource::File(path) if path == directory.path().join("token")));
+    let environment = [("STAGEDOOR__TRACKER__FTRACK__API_KEY", "[k"), ("STAGEDOOR__TRACKER__FTRACK__API_KEY_FILE", "")];
+    let config = read(&directory, FTRACK, &environment).unwrap();
+    assert!(!format!("{config:?}").contains("[k"), "a key is not shown");
+    let Tracker::Ftrack(ftrack) = config.tracker else { panic!("another tracker") };
+    assert!(matches!(ftrack.api_key, TokenSource::Value(key) if key == "[k"));
 }
 
 #[test]
@@ -124,17 +138,17 @@ fn every_error_has_its_place_and_mend() {
         (
             "tracker: {}".into(),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
         ),
         (
             format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
         ),
         (
-            "tracker: {ftrack: {url: x}}".into(),
+            "tracker: {flow: {url: x}}".into(),
             &[],
-            "s.yaml:1:19: `ftrack` is not available in this version of stagedoor; leave it out",
+            "s.yaml:1:17: `flow` is not available in this version of stagedoor; leave it out",
         ),
         (format!("listn: []\n{FILE}"), &[], "s.yaml:1:1: unknown key `listn`; did you mean `listen`?"),
         (format!("listen: []\n{FILE}"), &[], "s.yaml:1:9: `listen:` names no address"),
@@ -214,6 +228,27 @@ fn every_error_has_its_place_and_mend() {
             "s.yaml:1:92: `empty` is empty; it must hold the secret and nothing else",
         ),
         (
+            FTRACK.replace("https", "http"),
+            &[],
+            "s.yaml:1:25: `http://s.ftrackapp.com` sends the API key in clear text over the network; write https://",
+        ),
+        (
+            FTRACK.replace("//", "//ada:pw@"),
+            &[],
+            "s.yaml:1:25: an address must not hold a name or password; give the API key in `api_key_file`",
+        ),
+        (FTRACK.replace("user: api, ", ""), &[], "s.yaml:1:19: `user:` is missing"),
+        (
+            FTRACK.replace("user: api", "user: \" \""),
+            &[],
+            "s.yaml:1:57: `user` is empty; write the name of the user in whose name the API key acts",
+        ),
+        (
+            FTRACK.replace(", api_key_file: token", ""),
+            &[],
+            "s.yaml:1:19: `api_key_file:` is missing: a file that holds an API key of ftrack",
+        ),
+        (
             FILE.into(),
             &[("STAGEDOOR__LISTN", "x")],
             "environment variable STAGEDOOR__LISTN: unknown key `listn`; did you mean `listen`?",
@@ -249,7 +284,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
         ),
     ];
     for (text, environment, told) in cases {

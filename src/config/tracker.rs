@@ -9,17 +9,18 @@ use super::read::{self, not_yet};
 use super::{Limecraft, Push, Tracker};
 use crate::serve::listen::Address;
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::kitsu;
 use crate::tracker::secret::TokenSource;
+use crate::tracker::{ftrack, kitsu};
 use crate::yaml::{Fields, Node, Problems};
 
 /// Trackers that later versions have.
-const NOT_YET: [&str; 2] = ["ftrack", "flow"];
+const NOT_YET: [&str; 1] = ["flow"];
 
 pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Tracker> {
     let mut fields = node.map(problems)?;
     let given = fields.entries().iter().filter(|(_, node)| !node.is_null()).count();
     let kitsu = fields.take("kitsu").map(|node| kitsu(node, files, problems).map(Tracker::Kitsu));
+    let ftrack = fields.take("ftrack").map(|node| ftrack(node, files, problems).map(Tracker::Ftrack));
     let file = fields.take("file").map(|node| file(node, files, problems));
     let limecraft = fields.take("limecraft").map(|node| limecraft(node, files, problems).map(Tracker::Limecraft));
     for name in NOT_YET {
@@ -29,19 +30,37 @@ pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) 
     if given != 1 {
         problems.add(
             node.place,
-            format!("exactly one tracker is needed here, not {given}: `kitsu:`, `limecraft:` or `file:`"),
+            format!("exactly one tracker is needed here, not {given}: `kitsu:`, `ftrack:`, `limecraft:` or `file:`"),
         );
     }
-    kitsu.or(file).or(limecraft).flatten()
+    kitsu.or(ftrack).or(file).or(limecraft).flatten()
 }
 
 fn kitsu(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<kitsu::Config> {
     let mut fields = node.map(problems)?;
-    let url = fields.need("url", problems).and_then(|node| address(node, "https://kitsu.studio/api", problems));
-    let events = fields.need("events_url", problems).and_then(|node| address(node, "https://kitsu.studio", problems));
-    let token = kitsu_token(&mut fields, files, problems);
+    let url = fields.need("url", problems).and_then(|node| address(node, "https://kitsu.studio/api", &BOT, problems));
+    let events =
+        fields.need("events_url", problems).and_then(|node| address(node, "https://kitsu.studio", &BOT, problems));
+    let token = needed(&mut fields, &BOT, "a file that holds the token of a Kitsu bot", files, problems);
     fields.finish(problems);
     Some(kitsu::Config { url: url?, events_url: events?, token: token? })
+}
+
+fn ftrack(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<ftrack::Config> {
+    const KEY: Named = Named { value: "api_key", file: "api_key_file", short: "API key", what: "the API key" };
+    let mut fields = node.map(problems)?;
+    let url =
+        fields.need("url", problems).and_then(|node| address(node, "https://studio.ftrackapp.com", &KEY, problems));
+    let user = fields.need("user", problems).and_then(|node| match node.text(problems)?.trim() {
+        "" => {
+            problems.add(node.place, "`user` is empty; write the name of the user in whose name the API key acts");
+            None
+        }
+        user => Some(user.to_owned()),
+    });
+    let api_key = needed(&mut fields, &KEY, "a file that holds an API key of ftrack", files, problems);
+    fields.finish(problems);
+    Some(ftrack::Config { url: url?, user: user?, api_key: api_key? })
 }
 
 fn file(node: &Node, files: &Files<'_>, problems: &mut Problems) -> Option<Tracker> {
@@ -80,7 +99,7 @@ fn push(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<P
     });
     let certificates = tls.iter().flatten().any(|tls| tls.client_ca_file.is_some());
     let missing = "a file that holds the token that pushes must show; or `tls:` with a `client_ca_file`";
-    let token = match token(&mut fields, "the push token", files, problems) {
+    let token = match secret(&mut fields, &PUSH, files, problems) {
         Some(Given::Missing) if !certificates => {
             problems.add(fields.place, format!("`token_file:` is missing: {missing}"));
             None
@@ -93,46 +112,68 @@ fn push(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<P
     Some(Push { listen: listen?, token, tls: tls.flatten() })
 }
 
-/// A token as it is given.
+/// How a secret is called.
+struct Named {
+    value: &'static str,
+    file: &'static str,
+    /// "token"
+    short: &'static str,
+    /// "the bot's token"
+    what: &'static str,
+}
+
+const BOT: Named = Named { value: "token", file: "token_file", short: "token", what: "the bot's token" };
+const PUSH: Named = Named { value: "token", file: "token_file", short: "token", what: "the push token" };
+
+/// A secret as it is given.
 enum Given {
     Missing,
     Value(String),
     File(PathBuf),
 }
 
-fn kitsu_token(fields: &mut Fields<'_>, files: &mut Files<'_>, problems: &mut Problems) -> Option<TokenSource> {
-    match token(fields, "the bot's token", files, problems)? {
-        Given::Value(token) => Some(TokenSource::Value(token)),
+/// A secret that must be given; `example` says what its file holds.
+fn needed(
+    fields: &mut Fields<'_>,
+    named: &Named,
+    example: &str,
+    files: &mut Files<'_>,
+    problems: &mut Problems,
+) -> Option<TokenSource> {
+    match secret(fields, named, files, problems)? {
+        Given::Value(secret) => Some(TokenSource::Value(secret)),
         Given::File(path) => Some(TokenSource::File(path)),
         Given::Missing => {
-            problems.add(fields.place, "`token_file:` is missing: a file that holds the token of a Kitsu bot");
+            problems.add(fields.place, format!("`{}:` is missing: {example}", named.file));
             None
         }
     }
 }
 
-/// `token` or `token_file`, not both.
-fn token(fields: &mut Fields<'_>, what: &str, files: &mut Files<'_>, problems: &mut Problems) -> Option<Given> {
-    match (fields.take("token"), fields.take("token_file")) {
+/// The secret or the file that holds it, not both.
+fn secret(fields: &mut Fields<'_>, named: &Named, files: &mut Files<'_>, problems: &mut Problems) -> Option<Given> {
+    let Named { value, file, short: _, what } = named;
+    match (fields.take(value), fields.take(file)) {
         (Some(_), Some(node)) => {
-            problems.add(node.place, "`token` and `token_file` are both given; keep one of them");
+            problems.add(node.place, format!("`{value}` and `{file}` are both given; keep one of them"));
             None
         }
         (Some(node), None) => match node.text(problems)?.trim() {
             "" => {
-                let message = format!("`token` is empty; write {what}, or the file that holds it in `token_file`");
+                let message = format!("`{value}` is empty; write {what}, or the file that holds it in `{file}`");
                 problems.add(node.place, message);
                 None
             }
-            token => Some(Given::Value(token.to_owned())),
+            secret => Some(Given::Value(secret.to_owned())),
         },
         (None, Some(node)) => files.secret(node, problems).map(Given::File),
         (None, None) => Some(Given::Missing),
     }
 }
 
-/// An address of the tracker, to which the token is sent: never in clear text over a network.
-fn address(node: &Node, example: &str, problems: &mut Problems) -> Option<String> {
+/// An address of the tracker, to which the secret is sent: never in clear text over a network.
+fn address(node: &Node, example: &str, named: &Named, problems: &mut Problems) -> Option<String> {
+    let Named { file, short, .. } = named;
     let text = node.text(problems)?;
     let url = match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => url,
@@ -142,11 +183,11 @@ fn address(node: &Node, example: &str, problems: &mut Problems) -> Option<String
         }
     };
     if !url.username().is_empty() || url.password().is_some() {
-        problems.add(node.place, "an address must not hold a name or password; give the token in `token_file`");
+        problems.add(node.place, format!("an address must not hold a name or password; give the {short} in `{file}`"));
         return None;
     }
     if url.scheme() == "http" && !is_loopback(&url) {
-        problems.add(node.place, format!("`{text}` sends the token in clear text over the network; write https://"));
+        problems.add(node.place, format!("`{text}` sends the {short} in clear text over the network; write https://"));
         return None;
     }
     Some(text.to_owned())

@@ -18,6 +18,7 @@ mod command;
 mod declared;
 mod differential;
 mod floors;
+mod ftrack_events;
 mod grpc;
 mod health;
 mod kitsu_events;

@@ -1,5 +1,6 @@
 //! Connects to the event hub: greeting, websocket, subscription; and the way to publish over the same connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -66,10 +67,7 @@ impl Default for Pace {
 }
 
 /// Connects, subscribes and returns what is heard.
-pub(super) async fn listen(
-    shared: std::sync::Arc<Shared>,
-    pace: Pace,
-) -> Result<BoxStream<'static, Signal>, SourceError> {
+pub(super) async fn listen(shared: Arc<Shared>, pace: Pace) -> Result<BoxStream<'static, Signal>, SourceError> {
     let session = session(&shared.client.greet().await?)?;
     let address = address(&shared.client, &session)?;
     let config =
@@ -85,14 +83,13 @@ pub(super) async fn listen(
     subscribing.await.map_err(|_| late("to take a message", pace))?.map_err(|error| broke(&error))?;
     let until = Instant::now() + pace.step;
     let answer = loop {
-        match hear(&mut socket, until, pace).await? {
-            Packet::Ack { number: SUBSCRIBE, answer } => break answer,
-            _ => {}
+        if let Packet::Ack { number: SUBSCRIBE, answer } = hear(&mut socket, until, pace).await? {
+            break answer;
         }
     };
-    refused(&answer).map_or(Ok(()), |why| {
-        Err(SourceError::Refused(format!("ftrack does not let the API key listen to events: {why}")))
-    })?;
+    if let Some(why) = refused(&answer) {
+        return Err(SourceError::Refused(format!("ftrack does not let the API key listen to events: {why}")));
+    }
     let (sender, outgoing) = mpsc::channel(WAITING);
     *shared.outbox.0.lock() = Some(sender);
     Ok(listen::stream(Listener::new(socket, shared, outgoing, pace, SUBSCRIBE)))
@@ -226,9 +223,8 @@ fn broke(error: &Error) -> SourceError {
 fn connecting_failed(error: &Error) -> SourceError {
     match error {
         Error::Http(answer) => SourceError::Unavailable(format!(
-            "the event hub answered {} to the request to connect; websockets must reach {}",
-            answer.status().as_u16(),
-            "tracker.ftrack.url"
+            "the event hub answered {} to the request to connect; websockets must reach tracker.ftrack.url",
+            answer.status().as_u16()
         )),
         error => SourceError::Unavailable(format!("the event hub cannot be reached: {error}")),
     }

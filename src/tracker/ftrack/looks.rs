@@ -69,29 +69,30 @@ mod tests {
         ids.iter().map(|id| ObjectRef::new("user", id)).collect()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn each_is_looked_at_once_after_its_last_hint() {
-        let mut looks = Looks::new(Duration::from_secs(2));
+        let mut looks = Looks::new(Duration::from_millis(200));
         let started = Instant::now();
         looks.add(&objects(&["a", "b"]));
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         looks.add(&objects(&["a", "c"]));
         assert_eq!(looks.due().await, objects(&["b"]));
-        assert_eq!(started.elapsed().as_secs(), 2);
+        assert!(started.elapsed() >= Duration::from_millis(200));
         assert_eq!(looks.due().await, objects(&["a", "c"]));
-        assert_eq!(started.elapsed().as_secs(), 3);
-        let nothing = tokio::time::timeout(Duration::from_secs(60), looks.due()).await;
+        assert!(started.elapsed() >= Duration::from_millis(300));
+        let nothing = tokio::time::timeout(Duration::from_millis(300), looks.due()).await;
         assert!(nothing.is_err(), "{nothing:?}");
         assert!(looks.last.is_empty() && looks.queue.is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn memory_is_bounded() {
-        let mut looks = Looks::new(Duration::from_secs(2));
+        let mut looks = Looks::new(Duration::from_millis(1));
         for round in 0..30 {
             let many: Vec<_> = (0..1000).map(|id| ObjectRef::new("user", &format!("{round}-{id}"))).collect();
             looks.add(&many);
         }
-        assert_eq!(looks.due().await.len(), MOST);
+        assert_eq!(looks.queue.len(), MOST);
+        assert!(looks.due().await.len() <= MOST);
     }
 }

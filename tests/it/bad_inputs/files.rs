@@ -34,12 +34,12 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
     (
         "an empty tracker",
         "tracker: {}",
-        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `limecraft:` or `file:`",
+        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
     ),
     (
         "two trackers",
         "tracker: {file: {path: studio.yaml}, kitsu: {URLS, token_file: token}}",
-        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `limecraft:` or `file:`",
+        "stagedoor.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
     ),
     (
         "a misspelt tracker",
@@ -48,8 +48,8 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
     ),
     (
         "a tracker of a later version",
-        "tracker: {ftrack: {url: \"https://studio.ftrackapp.com\"}}",
-        "stagedoor.yaml:1:19: `ftrack` is not available in this version of stagedoor; leave it out",
+        "tracker: {flow: {url: \"https://studio.shotgrid.autodesk.com\"}}",
+        "stagedoor.yaml:1:17: `flow` is not available in this version of stagedoor; leave it out",
     ),
     (
         "a tracker by name only",
