@@ -1,5 +1,6 @@
 //! `role`: what the roles of a policy grant, shown, compared, and edited in the policy file.
 
+pub(super) mod audit;
 mod change;
 mod diff;
 mod show;
@@ -40,6 +41,7 @@ enum RoleCommand {
     Create(Create),
     Delete(Delete),
     Reset(Reset),
+    Audit(Audit),
 }
 
 /// List the roles: where each stands, how many permissions it grants, which one new users get.
@@ -145,7 +147,24 @@ struct Reset {
     name: String,
 }
 
-pub(super) fn run(role: &Role, _environment: &Environment) -> ExitCode {
+/// Ask the tracker what it tells of roles and permissions, and list where the policy says something else.
+///
+/// ftrack tells which roles there are and what the user of the API key may do; and, where the key may speak for other users (it
+/// only reads), what one holder of each role may do. Exit code: 0 no difference, 1 differences, 2 not asked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stagedoor role audit --config stagedoor.yaml
+  stagedoor role audit --config stagedoor.yaml --json")]
+struct Audit {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(role: &Role, environment: &Environment) -> ExitCode {
     let done = match &role.command {
         RoleCommand::List(List { file, json }) => Opened::at(file).map(|opened| show::list(&opened, *json)),
         RoleCommand::Show(Show { file, role, json }) => {
@@ -162,6 +181,7 @@ pub(super) fn run(role: &Role, _environment: &Environment) -> ExitCode {
         }
         RoleCommand::Delete(Delete { file, name }) => Opened::at(file).and_then(|opened| change::delete(&opened, name)),
         RoleCommand::Reset(Reset { file, name }) => Opened::at(file).and_then(|opened| change::reset(&opened, name)),
+        RoleCommand::Audit(Audit { config, json }) => audit::run(config, environment, *json),
     };
     done.unwrap_or_else(|problem| output::fail(&problem))
 }

@@ -17,6 +17,8 @@ use crate::model::id::Str;
 use crate::tracker::SourceError;
 use crate::tracker::roles::{Told, ToldPerson, ToldRole};
 
+/// The type of roles that only API keys have.
+const API: &str = "API";
 /// How many people are spoken for, at most: one for each role.
 const MOST_PEOPLE: usize = 100;
 /// How many permissions of one person are looked at.
@@ -34,7 +36,7 @@ struct Caller {
 /// The tables of roles, as far as they are needed.
 struct Tables {
     roles: Vec<ToldRole>,
-    /// User -> the ids of the roles held.
+    /// User -> the ids of the roles held, without those for API keys, which count for nothing on a person.
     held: BTreeMap<String, Vec<Str>>,
     /// The ids and names of the active users.
     active: BTreeMap<String, String>,
@@ -99,7 +101,10 @@ async fn tables(client: &Client) -> Result<Tables, Failure> {
     let (roles, bindings, users) = (roles(&next())?, next(), next());
     let mut held: BTreeMap<String, Vec<Str>> = BTreeMap::new();
     for row in &bindings {
-        if let (Some(user), Some(role)) = (text(row, "user_id"), text(row, "security_role_id")) {
+        let for_keys = |id: &str| roles.iter().any(|role| role.id == id && role.kind == API);
+        if let (Some(user), Some(role)) = (text(row, "user_id"), text(row, "security_role_id"))
+            && !for_keys(role)
+        {
             held.entry(user.to_owned()).or_default().push(role.into());
         }
     }
@@ -140,7 +145,7 @@ fn holders(
     caller: &str,
 ) -> BTreeMap<String, Vec<Str>> {
     let mut chosen = BTreeMap::new();
-    for role in roles.iter().filter(|role| role.kind != "API") {
+    for role in roles.iter().filter(|role| role.kind != API) {
         let others = held.iter().filter(|(user, _)| *user != caller && is_id(user) && active.contains_key(*user));
         let holder = others.filter(|(_, held)| held.contains(&role.id)).min_by_key(|(_, held)| held.len());
         if let Some((user, held)) = holder.filter(|_| chosen.len() < MOST_PEOPLE) {
