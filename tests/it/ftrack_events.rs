@@ -1,7 +1,7 @@
 //! The ftrack connector against the double of a server: whether and how soon each change is in the mirror, and what
 //! happens when the hub or the API is away or sends what it should not.
 
-mod double;
+pub(crate) mod double;
 mod follower;
 
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! `stagedoor role` on files of its own: what it prints, what it writes, what it refuses.
 
+mod audit;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
