@@ -154,13 +154,17 @@ impl Authorizer {
     /// Says which names of the policy mean nothing at the tracker, and which of the tracker's roles nothing here.
     fn complain(&self) {
         let mirror = self.mirror.read();
-        let found = mirror.policy.complaints(mirror.directory.view());
+        let view = mirror.directory.view();
+        let (wrong, unlisted) = (mirror.policy.complaints(view), mirror.policy.unlisted_roles(view));
         drop(mirror);
         let mut said = self.complaints.lock();
-        for complaint in found.iter().filter(|complaint| !said.contains(complaint)) {
+        for complaint in wrong.iter().filter(|complaint| !said.contains(complaint)) {
             tracing::error!("{complaint}");
         }
-        *said = found;
+        for role in unlisted.iter().filter(|role| !said.contains(role)) {
+            tracing::warn!(role, "the tracker's role has no list of permissions in the policy, so it grants nothing");
+        }
+        *said = wrong.into_iter().chain(unlisted).collect();
     }
 
     fn apply_changes(&self, changes: Vec<Change>, more: bool) -> Applied {

@@ -118,7 +118,7 @@ pub(super) fn policy(
     let sets = roles::sets(base, over, &mut problems, &mut over_problems, &mut warnings);
     let spellings = base.spellings.iter().filter_map(|spelling| spelled(spelling, &mut problems)).collect();
     let rights = reach::rights(&names, sets.clone(), &mut problems);
-    let statuses = restrictions::statuses(&mut compiled, base, &mut problems);
+    let statuses = restrictions::statuses(&compiled, base, &mut problems);
     let restrictions = restrictions::add(&mut compiled, statuses.as_ref(), base, over, &mut over_problems);
     let list = buttons::list(&names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;

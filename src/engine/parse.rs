@@ -154,11 +154,11 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
             each(fields.take("spellings"), problems, |key, node, problems| Some((key, self::name(node, problems))));
         source.statuses = fields.take("statuses").and_then(|node| restrictions::statuses(node, problems));
     } else {
-        source.restrictions = restrictions::restrictions(fields.take("restrictions"), problems);
+        source.restrictions = restrictions::restrictions(fields.take_whole("restrictions", problems), problems);
     }
     source.roles =
         each(fields.take("roles"), problems, |name, node, problems| roles::role(name, node, overlay, problems));
-    source.default_role = fields.take("default_role").map(|node| name(node, problems));
+    source.default_role = fields.take_whole("default_role", problems).map(|node| name(node, problems));
     source.paths = each(fields.take("paths"), problems, path);
     source.atoms = each(fields.take("atoms"), problems, atom);
     source.terms = each(fields.take("terms"), problems, |name, node, problems| {

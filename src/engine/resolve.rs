@@ -213,7 +213,7 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
         Subject::Email(email) => view.by_email(email).ok().flatten(),
     };
     let key = found.ok_or_else(|| decided(Reason::SubjectUnknown, &[]))?;
-    let row = active(view, key)?;
+    let row = record(view, key)?;
     let is_bot = matches!(subject, Subject::Bot(_));
     let (right_kind, acts_as) = match def.bot {
         Some(BotDef::Flag(flag)) => (!is_bot || *row.cell(flag) == Cell::Bool(true), &Cell::Null),
@@ -224,23 +224,33 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
     if !right_kind {
         return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key)]));
     }
+    active(view, key, row)?;
     match acts_as {
         Cell::Null => Ok(key),
-        Cell::Ref(person) => match active(view, *person)? {
-            row if row.kind == def.kind => Ok(*person),
-            _ => Err(decided(Reason::SubjectUnknown, &[Dep::Node(key), Dep::Node(*person)])),
-        },
+        Cell::Ref(person) => {
+            let row = record(view, *person)?;
+            if row.kind != def.kind {
+                return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key), Dep::Node(*person)]));
+            }
+            active(view, *person, row).map(|()| *person)
+        }
         // Whether it is somebody's is not known, so neither is what it may do.
         _ => Err(decided(Reason::Indeterminate, &[Dep::Node(key)])),
     }
 }
 
-/// The record of somebody who may act at all.
-fn active<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
+/// Whether somebody may act at all.
+fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
+    match row.cell(view.schema().subject.active) {
+        Cell::Bool(true) => Ok(()),
+        _ => Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])),
+    }
+}
+
+fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
     let reads = [Dep::Node(key)];
     match view.state(key) {
-        State::Record(row) if *row.cell(view.schema().subject.active) == Cell::Bool(true) => Ok(row),
-        State::Record(_) => Err(decided(Reason::SubjectInactive, &reads)),
+        State::Record(row) => Ok(row),
         State::Quarantined(_) => Err(decided(Reason::Quarantined, &reads)),
         State::Unknown | State::Gone => Err(decided(Reason::SubjectUnknown, &reads)),
     }

@@ -296,8 +296,7 @@ impl Policy {
         ruling
     }
 
-    /// Names in restrictions that mean nothing at the tracker, or not one thing; roles of the tracker that the policy
-    /// does not know.
+    /// Names in restrictions that mean nothing at the tracker, or not one thing.
     pub fn complaints(&self, view: View<'_>) -> Vec<String> {
         let mut complaints = Vec::new();
         for restricted in &self.restrictions {
@@ -316,15 +315,14 @@ impl Policy {
                 add(format!("the tracker has no kind of object `{word}`, so nothing is restricted by it"));
             }
         }
-        for role in self.rights.roles.into_iter().flat_map(|kind| view.of_table(kind)) {
-            let Some(row) = view.row(role) else { continue };
-            if !self.rights.sets.contains_key(&*row.name) {
-                let name = &row.name;
-                complaints
-                    .push(format!("the role `{name}` has no list of permissions in the policy, so it grants nothing"));
-            }
-        }
         complaints
+    }
+
+    /// The names of the tracker's roles that have no list of permissions in the policy: they grant nothing.
+    pub fn unlisted_roles(&self, view: View<'_>) -> Vec<String> {
+        let roles = self.rights.roles.into_iter().flat_map(|kind| view.of_table(kind));
+        let names = roles.filter_map(|role| view.row(role)).map(|row| row.name.to_string());
+        names.filter(|name| !self.rights.sets.contains_key(name.as_str())).collect()
     }
 
     fn with_status(&self, view: View<'_>, object: &ObjectRef) -> Option<(Key, KindNo, FieldNo)> {

@@ -2,6 +2,7 @@
 
 mod buttons;
 mod explain;
+mod ftrack;
 pub(in crate::engine) mod limecraft;
 mod logic;
 mod overlay;

@@ -1,15 +1,15 @@
 //! One walk over the mirror for one question: follows paths and notes everything that it reads.
 
 mod actual;
+mod rights;
 
 use smallvec::SmallVec;
 
 pub(super) use self::actual::Actual;
+use self::rights::Held;
 use super::condition::{RoleName, Truth};
 use super::path::{Literal, Path, Root, Step};
-use super::policy::RightsFrom;
 use super::resolve::{Case, Place, Target};
-use super::roles::RoleSet;
 use crate::directory::{Cell, Grants, Membership, State, View};
 use crate::model::change::Dep;
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -59,24 +59,6 @@ impl Val<'_> {
         match self {
             Self::Key(key) => Some(key),
             _ => None,
-        }
-    }
-}
-
-/// Rights, by name or by the roles that give them.
-#[derive(Debug, Default)]
-struct Held<'v> {
-    names: SmallVec<[&'v str; 16]>,
-    roles: SmallVec<[(Key, &'v RoleSet); 4]>,
-    /// There may be more that is not known.
-    unknown: bool,
-}
-
-impl Held<'_> {
-    fn has(&self, right: Option<&str>) -> bool {
-        match right {
-            None => !self.roles.is_empty(),
-            Some(right) => self.roles.iter().any(|(_, set)| set.grants(right)) || self.names.contains(&right),
         }
     }
 }
@@ -389,109 +371,6 @@ impl<'v> Walk<'v> {
         let mut vals = Vals::default();
         self.plain(value, self.case.value_kind, &mut vals);
         Some(vals)
-    }
-
-    /// Whether the subject has a right as far as this reach goes; without a right, any role that the policy knows.
-    pub(super) fn right(&mut self, reach: u16, right: Option<&str>) -> Truth {
-        let held = self.held(reach);
-        match (held.has(right), held.unknown) {
-            (true, _) => Truth::Yes,
-            (false, true) => Truth::Unknown,
-            (false, false) => Truth::No,
-        }
-    }
-
-    /// Whether a role that the policy knows makes the subject one of the project: `None` where the policy has no such
-    /// roles.
-    pub(super) fn is_member(&mut self) -> Option<Truth> {
-        let members = &self.case.rights.members;
-        let truths = members.iter().map(|reach| self.right(*reach, None));
-        truths.reduce(|one, other| match (one, other) {
-            (Truth::Yes, _) | (_, Truth::Yes) => Truth::Yes,
-            (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
-            (Truth::No, Truth::No) => Truth::No,
-        })
-    }
-
-    /// Whether one of the roles that make the subject one of the project has this id or name.
-    pub(super) fn holds_role(&mut self, named: &str) -> Truth {
-        let mut truth = Truth::No;
-        for reach in &self.case.rights.members {
-            let view = self.view;
-            let held = self.held(*reach);
-            let is = |(key, set): &(Key, &RoleSet)| set.name == named || view.id(*key).is_some_and(|id| id.is(named));
-            if held.roles.iter().any(is) {
-                return Truth::Yes;
-            }
-            if held.unknown {
-                truth = Truth::Unknown;
-            }
-        }
-        truth
-    }
-
-    /// Whether the subject has this id, login or e-mail address; a name that several people have is nobody's.
-    pub(super) fn is_called(&mut self, named: &str) -> Truth {
-        let subject = self.case.subject;
-        if self.view.id(subject).is_some_and(|id| id.is(named)) {
-            return Truth::Yes;
-        }
-        self.note(Dep::Names(self.view.schema().subject.kind));
-        let is = |found: Result<Option<Key>, _>| found.ok().flatten() == Some(subject);
-        if is(self.view.by_login(named)) || is(self.view.by_email(named)) { Truth::Yes } else { Truth::No }
-    }
-
-    fn held(&mut self, reach: u16) -> &Held<'v> {
-        let known = self.held.iter().position(|(known, _)| *known == reach);
-        let at = known.unwrap_or_else(|| {
-            let held = self.find_rights(reach);
-            self.held.push((reach, held));
-            self.held.len() - 1
-        });
-        match self.held.get(at) {
-            Some((_, held)) => held,
-            None => const { &Held { names: SmallVec::new_const(), roles: SmallVec::new_const(), unknown: true } },
-        }
-    }
-
-    fn find_rights(&mut self, reach: u16) -> Held<'v> {
-        let mut held = Held::default();
-        let sources = self.case.rights.reaches.get(usize::from(reach)).map_or(&[][..], Vec::as_slice);
-        for RightsFrom { over, take } in sources {
-            let Some((over, when)) = over else {
-                self.take(take, &mut held);
-                continue;
-            };
-            let objects = self.values(over);
-            held.unknown |= objects.unknown;
-            for object in objects.list {
-                let Val::Key(key) = object else { continue };
-                let outer = self.it.replace(key);
-                match when.holds(self) {
-                    Truth::Yes => self.take(take, &mut held),
-                    Truth::Unknown => held.unknown = true,
-                    Truth::No => {}
-                }
-                self.it = outer;
-            }
-        }
-        held
-    }
-
-    /// Adds the rights at the end of the path: names, or roles. A role that the policy does not know gives none.
-    fn take(&mut self, path: &'v Path, held: &mut Held<'v>) {
-        let vals = self.values(path);
-        held.unknown |= vals.unknown;
-        for val in vals.list {
-            match val {
-                Val::Text(right) => held.names.push(right),
-                Val::Key(role) if self.case.rights.roles.is_some() => match self.row(role) {
-                    Some(row) => held.roles.extend(self.case.rights.sets.get(&*row.name).map(|set| (role, set))),
-                    None => held.unknown = true,
-                },
-                _ => {}
-            }
-        }
     }
 
     /// Whether the subject has a role in the project of the resource, where roles are records.

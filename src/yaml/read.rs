@@ -68,6 +68,14 @@ impl<'a> Fields<'a> {
         (!node.is_null()).then_some(node)
     }
 
+    /// An entry that may be left out, but not half written: an empty one would be as open as if it were not there.
+    pub fn take_whole(&mut self, name: &'static str, problems: &mut Problems) -> Option<&'a Node> {
+        if let Some((key, _)) = self.entries.iter().find(|(key, node)| key.text == name && node.is_null()) {
+            problems.add(key.place, format!("`{name}:` has nothing behind its colon; write it out or leave it out"));
+        }
+        self.take(name)
+    }
+
     /// An entry that must be there.
     pub fn need(&mut self, name: &'static str, problems: &mut Problems) -> Option<&'a Node> {
         let node = self.take(name);

@@ -37,10 +37,8 @@ pub(super) fn statuses(rules: &Rules<'_>, base: &Source, problems: &mut Problems
             problems.add(kind.place, format!("kind `{}` has no field `{}`", kind.what, field.what));
             continue;
         };
-        for (no, def) in (0_u16..).zip(&schema.kinds) {
-            if no != table && def.table != table {
-                continue;
-            }
+        let filed = (0_u16..).zip(&schema.kinds).filter(|(no, def)| *no == table || def.table == table);
+        for (no, _) in filed {
             let found: Vec<_> = actions.iter().filter_map(|action| rule(rules, no, &action.what)).collect();
             if !found.is_empty() {
                 of.push((no, own, found));
@@ -180,7 +178,7 @@ fn allowed(
     };
     match family {
         "person" => Some(Allowed::Person(Str::from(name))),
-        "role" => role(names, name).map_err(|message| wrong(message)).ok().map(Allowed::Role),
+        "role" => role(names, name).map_err(&mut wrong).ok().map(Allowed::Role),
         "group" => {
             let Some(groups) = &pack.groups else { return wrong("this tracker has no groups".to_owned()) };
             let found = path::compile(&groups.of.what, scope);

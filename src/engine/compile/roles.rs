@@ -40,6 +40,11 @@ pub(super) fn sets(
             continue;
         }
         let all = Roles { base, over };
+        if own && all.is_ring(source) {
+            let clone = source.clone.as_ref().unwrap_or(&source.name);
+            over_problems
+                .add(clone.place, format!("role `{}` is a clone of itself, by way of others", source.name.what));
+        }
         let (problems, warnings) =
             if own { (&mut *over_problems, &mut *warnings) } else { (&mut *base_problems, &mut quiet) };
         let grants = all.grants(source, own, &mut Vec::new(), problems, warnings);
@@ -88,11 +93,8 @@ impl<'a> Roles<'a> {
         }
         above.push((&role.name.what, own));
         let mut held = match self.begins_with(role, own, problems)? {
-            (source, own) if above.contains(&(&*source.name.what, own)) => {
-                let clone = role.clone.as_ref().unwrap_or(&role.name);
-                problems.add(clone.place, format!("role `{}` is a clone of itself", role.name.what));
-                return None;
-            }
+            // A ring, which is told of each of its roles alone.
+            (source, own) if above.contains(&(&*source.name.what, own)) => return None,
             // What is wrong further up is said there.
             (source, own) => {
                 let mut elsewhere = Problems::new("");
@@ -112,6 +114,20 @@ impl<'a> Roles<'a> {
         held.sort_unstable();
         held.dedup();
         Some(held)
+    }
+
+    /// Whether following clones leads back to the role.
+    fn is_ring(&self, role: &'a RoleSource) -> bool {
+        let mut quiet = Problems::new("");
+        let mut at = (role, true);
+        for _ in 0..=self.over.roles.len() {
+            match self.begins_with(at.0, at.1, &mut quiet) {
+                Some((next, true)) if next.name.what == role.name.what => return true,
+                Some(next) if !matches!(next.0.grants, GrantsSource::All(_)) => at = next,
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The role that a clone names, or the pack's own where an overlay changes that.

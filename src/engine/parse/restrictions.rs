@@ -55,9 +55,6 @@ pub(super) fn statuses(node: &Node, problems: &mut Problems) -> Option<StatusesS
 
 pub(super) fn restrictions(node: Option<&Node>, problems: &mut Problems) -> Vec<RestrictionSource> {
     let Some(node) = node else { return Vec::new() };
-    if node.is_null() {
-        problems.add(node.place, "`restrictions:` has nothing behind its colon: write them out or leave it out");
-    }
     let mut found: Vec<RestrictionSource> = Vec::new();
     for node in node.list() {
         let Some(restriction) = restriction(node, problems) else { continue };
@@ -77,12 +74,7 @@ fn restriction(node: &Node, problems: &mut Problems) -> Option<RestrictionSource
     let kind = map.need("kind", problems).map(|node| name(node, problems));
     let statuses = map.need("statuses", problems).map(|node| names(Some(node), problems));
     // Left out, it would be for nobody to guess whether everybody or nobody is meant.
-    let allow = map.need("allow", problems).map(|node| {
-        if node.is_null() {
-            problems.add(node.place, "`allow:` has nothing behind its colon: write who may (`[]` for nobody)");
-        }
-        names(Some(node), problems)
-    });
+    let allow = map.need("allow", problems).map(|node| names(Some(node), problems));
     let message = map.take("message").and_then(|node| node.text(problems)).map(Str::from);
     map.finish(problems);
     let (name, statuses) = (named?, statuses?);

@@ -202,11 +202,7 @@ fn own_action(kind: &Named<Str>, node: &Node, problems: &mut Problems) -> Option
 
 fn part(map: &mut Fields<'_>, name: &'static str, problems: &mut Problems) -> Named<Value> {
     let place = map.place;
-    // Half written, it would be as open as if it were left out.
-    if map.entries().iter().any(|(key, node)| key.text == name && node.is_null()) {
-        problems.add(place, format!("`{name}:` has nothing behind its colon; write it out or leave it out"));
-    }
-    match map.take(name) {
+    match map.take_whole(name, problems) {
         Some(node) => Named { what: value::read(node, problems).unwrap_or_default(), place: node.place },
         None => Named { what: Value::Null, place },
     }

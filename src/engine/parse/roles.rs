@@ -44,9 +44,9 @@ pub(super) fn role(role: Named<Str>, node: &Node, overlay: bool, problems: &mut 
         });
     }
     let mut map = node.map(problems)?;
-    let clone = map.take("clone").map(|node| name(node, problems));
+    let clone = map.take_whole("clone", problems).map(|node| name(node, problems));
     let description = map.take("description").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
-    let grants = match map.take("grants") {
+    let grants = match map.take_whole("grants", problems) {
         None if clone.is_some() => GrantsSource::Same,
         None => {
             let message =
@@ -59,10 +59,6 @@ pub(super) fn role(role: Named<Str>, node: &Node, overlay: bool, problems: &mut 
             let (add, remove) = (names(map.take("add"), problems), names(map.take("remove"), problems));
             map.finish(problems);
             GrantsSource::Changed { add, remove }
-        }
-        Some(node) if node.is_null() => {
-            problems.add(node.place, "`grants:` has nothing behind its colon: write `[]` for no rights at all");
-            return None;
         }
         Some(node) => GrantsSource::All(names(Some(node), problems)),
     };

@@ -152,7 +152,11 @@ const MISTAKES: &[(&str, &str)] = &[
         "extends: kitsu\nkinds: {wheel: {}}",
         "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, default_role, extends, filters, paths, restrictions, rights, roles, rules, terms",
     ),
-    ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:1: unknown key `roles`; did you mean `rules`?"),
+    ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:15: `name: value` lines are needed here, not `Lead`"),
+    (
+        "extends: kitsu\nroles: {lead: {grants: []}}",
+        "studio.yaml:2:9: the roles of `kitsu` are the tracker's own and cannot be given rights here",
+    ),
     (
         "extends: kitsu\nrules: {task.read: &a [team]}",
         "studio.yaml:2:20: anchors are not read here; write the value out",

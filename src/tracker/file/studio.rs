@@ -145,7 +145,9 @@ pub(super) fn empty(id: &str, def: &KindDef) -> Record {
 /// The kind of a section, and the kind that has its fields: a shot has those of an entity, and no entity is just that.
 fn section_kind<'s>(name: &str, schema: &'s Schema) -> Option<(KindNo, &'s KindDef)> {
     let no = schema.kind_no(name)?;
+    // Where each object is of one of the table's kinds, the table's own name says too little.
     let varied = (0..).zip(&schema.kinds).any(|(other, kind)| kind.table == no && other != no);
+    let varied = varied && no != schema.subject.kind && schema.others.as_ref().is_none_or(|others| others.kind != no);
     if varied { None } else { Some((no, schema.kind(schema.table_of(no))?)) }
 }
 

@@ -249,14 +249,14 @@ const POLICIES: [(&str, &str, &str); 31] = [
     (
         "a pack of a later version",
         "extends: flow",
-        "policy.yaml:1:10: there is no built-in pack `flow`; known here: kitsu, limecraft",
+        "policy.yaml:1:10: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft",
     ),
     ("two packs", "extends: [kitsu, flow]", "policy.yaml:1:10: a text is needed here, not a list"),
     ("a misspelt key", "rulez:\n  task.read: [team]", "policy.yaml:2:1: unknown key `rulez`; did you mean `rules`?"),
     (
         "what is the pack's alone",
         "roles: {lead: Lead}\nrules: {}",
-        "policy.yaml:2:1: unknown key `roles`; did you mean `rules`?",
+        "policy.yaml:2:15: `name: value` lines are needed here, not `Lead`",
     ),
     (
         "a misspelt atom",
@@ -354,7 +354,7 @@ const POLICIES: [(&str, &str, &str); 31] = [
     (
         "a scope that there is not",
         "rules:\n  shot.create: {scope: prject, any: [manage]}",
-        "policy.yaml:3:24: `scope:` is `project` or `site`, not `prject`; without it a resource is named",
+        "policy.yaml:3:24: `scope:` is `project`, `site` or `studio`, not `prject`; without it a resource is named",
     ),
     (
         "an atom that says nothing here",
@@ -377,7 +377,7 @@ const STUDIOS: [(&str, &str, &str); 14] = [
     (
         "another pack",
         "pack: flow\nperson: []",
-        "studio.yaml:1:7: there is no built-in pack `flow`; known here: kitsu, limecraft",
+        "studio.yaml:1:7: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft",
     ),
     (
         "a misspelt section",

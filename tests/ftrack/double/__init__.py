@@ -1,0 +1,1 @@
+"""The parts of the ftrack double; `double.py` beside this folder puts them together."""
