@@ -1,6 +1,7 @@
 //! `role audit` and `validate` against the double of ftrack: what differs is told, and nobody stays spoken for.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,7 @@ impl Studio {
     fn key(&self, user: &str, key: &str) {
         let url = &self.double.address;
         self.write("key", key);
+        fs::set_permissions(self.directory.path().join("key"), fs::Permissions::from_mode(0o600)).unwrap();
         self.write(
             "stagedoor.yaml",
             &format!("policy: policy.yaml\ntracker:\n  ftrack: {{url: \"{url}\", user: {user}, api_key_file: key}}\n"),
@@ -111,10 +113,10 @@ async fn whoever_is_spoken_for_is_left_again() {
     assert!(record.as_array().unwrap().iter().step_by(2).all(|act| act["data"]["read_only"] == true), "{record}");
 
     // An answer that is lost once is asked for again; a server that does not let go is told of.
-    studio.double.post("faults", json!({"action": "un_assume_user", "times": 1, "error": 500})).await;
+    studio.double.post("faults", json!({"action": "un_assume_user", "times": 1, "error": "500"})).await;
     let (code, out, _) = studio.audit();
     assert!(code == 0 && !out.contains("Not told"), "{out}");
-    studio.double.post("faults", json!({"action": "un_assume_user", "times": 2, "error": 500})).await;
+    studio.double.post("faults", json!({"action": "un_assume_user", "times": 2, "error": "500"})).await;
     let (code, out, _) = studio.audit();
     assert!(code == 0 && out.contains("the session in a user's name could not be left: "), "{out}");
 
