@@ -190,3 +190,12 @@ fn what_cannot_be_edited_is_told_with_its_place() {
     let (code, _, err) = studio.role(&["list"]);
     assert!(code == 2 && err.contains("policy.yaml: there is no such file; a policy begins with"), "{err}");
 }
+
+#[test]
+fn every_command_shows_an_example() {
+    for command in ["list", "show", "diff", "clone", "create", "delete", "reset", "audit"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_stagedoor")).args(["role", command, "--help"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains(&format!("Examples:\n  stagedoor role {command} ")), "{help}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A policy file, opened to be read or edited. What is written back has been compiled before, and is written whole or
 //! not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -100,6 +100,6 @@ fn fill(path: &Path, text: &str, like: &fs::Metadata) -> io::Result<()> {
     if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
         chown(path, Some(like.uid()), Some(like.gid()))?;
     }
-    file.set_permissions(Permissions::from(like.permissions()))?;
+    file.set_permissions(like.permissions())?;
     file.sync_all()
 }
