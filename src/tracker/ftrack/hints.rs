@@ -155,7 +155,9 @@ fn read(entity: &Entity<'_>, mut hints: Hints) -> Hints {
         // The mirror knows it by its name.
         "objecttype" => hints.and_reload(Scope::Core),
         "accesskey" | "apikey" => {
-            let awarded = entity.keys().any(|key| key.contains("project") || key.contains("role"));
+            // It may be ours, and the projects that it sees are no column of its own.
+            let silent = entity.action == "update" && entity.keys().next().is_none();
+            let awarded = silent || entity.keys().any(|key| key.contains("project") || key.contains("role"));
             hints.and_one("api_key", entity, Scope::Core).and_reload_if(awarded, Scope::All)
         }
         // Which projects and roles a key has; it may be ours.

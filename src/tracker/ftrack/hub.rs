@@ -68,7 +68,8 @@ impl Default for Pace {
 
 /// Connects, subscribes and returns what is heard.
 pub(super) async fn listen(shared: Arc<Shared>, pace: Pace) -> Result<BoxStream<'static, Signal>, SourceError> {
-    let session = session(&shared.client.greet().await?)?;
+    let greeting = timeout(pace.step, shared.client.greet()).await.map_err(|_| late("to greet", pace))?;
+    let session = session(&greeting?)?;
     let address = address(&shared.client, &session)?;
     let config =
         WebSocketConfig::default().max_message_size(Some(packet::MOST_BYTES)).max_frame_size(Some(packet::MOST_BYTES));

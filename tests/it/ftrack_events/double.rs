@@ -37,7 +37,10 @@ impl Double {
 
     /// A connector with this key of the seed.
     pub(crate) fn ftrack_as(&self, user: &str, key: &str) -> Ftrack {
-        let api_key = TokenSource::Value(key.to_owned());
+        self.ftrack_reading(user, TokenSource::Value(key.to_owned()))
+    }
+
+    pub(crate) fn ftrack_reading(&self, user: &str, api_key: TokenSource) -> Ftrack {
         let config = Config { url: self.address.clone(), user: user.to_owned(), api_key };
         Ftrack::new(config).expect("a good configuration")
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use stagedoor::model::change::Change;
 use stagedoor::model::id::ObjectRef;
@@ -25,6 +26,8 @@ pub(crate) type Held = BTreeMap<ObjectRef, Option<Record>>;
 pub(crate) struct Follower {
     pub(crate) held: Arc<Mutex<Held>>,
     pub(crate) counts: Arc<Counts>,
+    /// When the records last changed.
+    changed: Arc<Mutex<Instant>>,
     task: JoinHandle<()>,
 }
 
@@ -40,9 +43,22 @@ pub(crate) struct Counts {
 
 impl Follower {
     pub(crate) async fn start(ftrack: Ftrack) -> Self {
+        Self::sweeping(ftrack, Duration::from_secs(3600)).await
+    }
+
+    /// One that reads the small tables anew so often.
+    pub(crate) async fn sweeping(ftrack: Ftrack, every: Duration) -> Self {
         let (held, counts): (Arc<Mutex<Held>>, Arc<Counts>) = Default::default();
-        let task = spawn(follow(ftrack, Arc::clone(&held), Arc::clone(&counts)));
-        let follower = Self { held, counts, task };
+        let changed = Arc::new(Mutex::new(Instant::now()));
+        let following = Following {
+            ftrack,
+            every,
+            mine: Held::new(),
+            held: Arc::clone(&held),
+            counts: Arc::clone(&counts),
+            changed: Arc::clone(&changed),
+        };
+        let follower = Self { held, counts, changed, task: spawn(following.run()) };
         follower.until("loaded", Duration::from_secs(20), |_| follower.count(|counts| &counts.loads) > 0).await;
         follower
     }
@@ -61,15 +77,15 @@ impl Follower {
         started.elapsed()
     }
 
-    /// How long it takes until everything is as the server has it.
-    pub(crate) async fn equals(&self, what: &str, truth: &Held, within: Duration) -> Duration {
+    /// How long after `since` everything was as the server has it.
+    pub(crate) async fn equals(&self, what: &str, truth: &Held, since: Instant, within: Duration) -> Duration {
         let started = Instant::now();
         while *self.held.lock() != *truth {
             let differs = differences(&self.held.lock(), truth);
             assert!(started.elapsed() < within, "{what}: differs after {within:?}: {differs:#?}\n{:?}", self.counts);
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        started.elapsed()
+        self.changed.lock().saturating_duration_since(since)
     }
 }
 
@@ -126,59 +142,86 @@ fn apply(ftrack: &Ftrack, held: &mut Held, change: Change) {
     }
 }
 
-async fn follow(ftrack: Ftrack, held: Arc<Mutex<Held>>, counts: Arc<Counts>) {
-    let add = |count: &AtomicU64| drop(count.fetch_add(1, Ordering::Relaxed));
-    let mut mine = Held::new();
-    loop {
-        let Ok(mut stream) = ftrack.events().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
+/// One that follows.
+struct Following {
+    ftrack: Ftrack,
+    every: Duration,
+    mine: Held,
+    held: Arc<Mutex<Held>>,
+    counts: Arc<Counts>,
+    changed: Arc<Mutex<Instant>>,
+}
+
+impl Following {
+    async fn run(mut self) {
+        loop {
+            match self.ftrack.events().await {
+                Ok(stream) => self.listen(stream).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn listen(&mut self, mut stream: BoxStream<'static, Signal>) {
+        let counts = Arc::clone(&self.counts);
+        let add = |count: &AtomicU64| {
+            count.fetch_add(1, Ordering::Relaxed);
         };
         add(&counts.connected);
-        let mut owed = Some(Scope::All);
+        self.load(Scope::All).await;
+        let mut sweep = tokio::time::interval(self.every);
+        sweep.tick().await;
         loop {
-            while let Some(scope) = owed.take() {
-                if load(&ftrack, scope, &mut mine).await.is_err() {
-                    owed = Some(scope);
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-            held.lock().clone_from(&mine);
-            add(&counts.loads);
-            let signal = loop {
-                match stream.next().await.unwrap_or_else(|| Signal::Lost("ended".into())) {
-                    Signal::Changed { objects, .. } => {
-                        add(&counts.hinted);
-                        reread(&ftrack, &objects, &mut mine).await;
-                        held.lock().clone_from(&mine);
-                    }
-                    Signal::Heartbeat => add(&counts.heartbeats),
-                    other => break other,
+            let signal = tokio::select! {
+                signal = stream.next() => signal.unwrap_or_else(|| Signal::Lost("ended".into())),
+                _ = sweep.tick() => {
+                    self.load(Scope::Core).await;
+                    continue;
                 }
             };
             match signal {
+                Signal::Changed { objects, .. } => {
+                    add(&counts.hinted);
+                    self.reread(&objects).await;
+                }
+                Signal::Heartbeat => add(&counts.heartbeats),
                 Signal::Reload { scope, objects } => {
                     add(&counts.reloads);
-                    reread(&ftrack, &objects, &mut mine).await;
-                    owed = Some(scope);
+                    self.reread(&objects).await;
+                    self.load(scope).await;
                 }
-                Signal::Lost(_) => {
-                    add(&counts.lost);
-                    break;
-                }
+                Signal::Lost(_) => return add(&counts.lost),
                 other => panic!("no such signal is expected of ftrack: {other:?}"),
             }
         }
     }
-}
 
-async fn reread(ftrack: &Ftrack, objects: &[ObjectRef], held: &mut Held) {
-    let lazy = ftrack.capabilities().lazy;
-    let objects: Vec<_> = objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned().collect();
-    loop {
-        match ftrack.reread(&objects).await {
-            Ok(changes) => return changes.into_iter().for_each(|change| apply(ftrack, held, change)),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    async fn load(&mut self, scope: Scope) {
+        while load(&self.ftrack, scope, &mut self.mine).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.show();
+        self.counts.loads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn reread(&mut self, objects: &[ObjectRef]) {
+        let lazy = self.ftrack.capabilities().lazy;
+        let objects: Vec<_> = objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned().collect();
+        let changes = loop {
+            match self.ftrack.reread(&objects).await {
+                Ok(changes) => break changes,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        };
+        changes.into_iter().for_each(|change| apply(&self.ftrack, &mut self.mine, change));
+        self.show();
+    }
+
+    fn show(&self) {
+        let mut held = self.held.lock();
+        if *held != self.mine {
+            held.clone_from(&self.mine);
+            *self.changed.lock() = Instant::now();
         }
     }
 }
