@@ -182,6 +182,9 @@ fn what_cannot_be_edited_is_told_with_its_place() {
     studio.refused(&["list"], "`extends:` is missing");
     let studio = Studio::new("extends: ftrack\ndefault_role: A\nroles:\n  A: {grants: []}\n");
     studio.refused(&["delete", "A"], "`A` is the `default_role` of policy.yaml; name another one there first");
+    let restricted = "extends: ftrack\nroles:\n  A: {grants: []}\nrestrictions:\n  - {name: r, kind: task, statuses: [Done], \
+                      allow: [\"role:A\"], message: m}\n";
+    Studio::new(restricted).refused(&["delete", "A"], "policy.yaml:5:53: `role:A` stands here; take it out first");
     let studio = Studio::new("extends: kitsu\n");
     studio.refused(&["list"], "policy.yaml: the roles of `kitsu` are fixed (admin, ");
     let studio = Studio::new("extends: limecraft\n");

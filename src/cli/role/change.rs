@@ -7,8 +7,8 @@ use super::store::Opened;
 use super::{find, output, permissions};
 use crate::engine::policy::Policy;
 use crate::engine::roles::RoleSet;
-use crate::yaml;
 use crate::yaml::edit::{self, Value};
+use crate::yaml::{self, Data, Node, Place};
 
 /// The part of the file that roles stand in.
 const SECTION: &[&str] = &["roles"];
@@ -72,6 +72,10 @@ pub(super) fn delete(opened: &Opened, name: &str) -> Result<ExitCode, String> {
     if opened.policy.default_role() == Some(name) {
         return Err(format!("`{name}` is the `default_role` of {}; name another one there first", opened.name));
     }
+    let root = yaml::parse(&opened.name, &opened.text).map_err(|problems| problems.to_string())?;
+    if let Some(Place { line, column }) = named(&root, &format!("role:{name}")) {
+        return Err(format!("{}:{line}:{column}: `role:{name}` stands here; take it out first", opened.name));
+    }
     let clones = clones(&opened.policy, name);
     if !clones.is_empty() {
         return Err(format!(
@@ -121,6 +125,15 @@ fn add(opened: &Opened, name: &str, body: (&str, Value), description: Option<&st
 fn remove(opened: &Opened, name: &str) -> Result<ExitCode, String> {
     let text = edit::remove(&opened.name, &opened.text, SECTION, name).map_err(|problems| problems.to_string())?;
     finish(opened, &text)
+}
+
+/// Where a text stands as a whole value.
+fn named(node: &Node, wanted: &str) -> Option<Place> {
+    match &node.data {
+        Data::Scalar { text, .. } => (text == wanted).then_some(node.place),
+        Data::List(nodes) => nodes.iter().find_map(|node| named(node, wanted)),
+        Data::Map(entries) => entries.iter().find_map(|(_, node)| named(node, wanted)),
+    }
 }
 
 /// The roles of the file that start from this one.
