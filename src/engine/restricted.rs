@@ -256,7 +256,10 @@ impl Policy {
         let Some(status) = view.find(statuses.kind, status) else { return Ruling::Unknown };
         let word = self.word_of(view, key);
         let person = person.and_then(|id| view.find(view.schema().subject.kind, id));
-        let person = person.filter(|key| !matches!(view.state(*key), State::Unknown | State::Gone));
+        if person.is_some_and(|key| matches!(view.state(key), State::Quarantined(_))) {
+            return Ruling::Unknown;
+        }
+        let person = person.filter(|key| view.row(*key).is_some());
         let Some(rule) = statuses.of.iter().find(|(of, ..)| *of == kind).and_then(|(.., rules)| rules.first()) else {
             return Ruling::Unknown;
         };

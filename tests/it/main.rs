@@ -19,6 +19,7 @@ mod declared;
 mod differential;
 mod floors;
 mod ftrack_events;
+mod ftrack_property;
 mod grpc;
 mod health;
 mod kitsu_events;
