@@ -8,7 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stagedoor::config::{Guard, Tracker};
 use stagedoor::ledger::Place;
-use stagedoor::tracker::kitsu::{Config, TokenSource};
+use stagedoor::tracker::kitsu::Config;
+use stagedoor::tracker::secret::TokenSource;
 use tempfile::TempDir;
 
 use crate::app::App;
