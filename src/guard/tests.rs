@@ -45,7 +45,7 @@ async fn who_may_may_and_what_is_not_restricted_is_not_even_read() {
     running.idle().await;
     assert_eq!(running.fake.reads(), 0);
     running.fake.moved(&t, "lead", "approved");
-    running.seen(&[t.clone()]);
+    running.seen(std::slice::from_ref(&t));
     running.until("looked", |running| running.fake.reads() == 1).await;
     // Out of a restricted status anybody may move it.
     running.fake.moved(&t, "ada", "wip");
@@ -93,7 +93,7 @@ async fn a_later_legitimate_change_is_left_alone() {
     running.fake.moved(&t, "ada", "approved");
     // Both came before we looked: the rows decide, whatever the event said.
     running.fake.moved(&t, "lead", "approved");
-    running.seen(&[t.clone()]);
+    running.seen(std::slice::from_ref(&t));
     running.until("looked", |running| running.fake.reads() >= 1).await;
     running.fake.moved(&t, "bo", "done");
     running.seen(&[t.clone(), t.clone()]);
@@ -221,9 +221,9 @@ async fn a_dry_run_writes_nothing_and_tells_nobody() {
     let t = task("t");
     running.fake.moved(&t, "ada", "wip");
     running.fake.moved(&t, "ada", "approved");
-    running.seen(&[t.clone()]);
+    running.seen(std::slice::from_ref(&t));
     running.until("noted", |running| running.entries(Outcome::DryRun).len() == 1).await;
-    running.seen(&[t.clone()]);
+    running.seen(std::slice::from_ref(&t));
     running.idle().await;
     assert_eq!((running.fake.writes(), running.fake.messages()), (Vec::new(), Vec::new()));
     let entries = running.entries(Outcome::DryRun);
