@@ -18,6 +18,7 @@ mod command;
 mod declared;
 mod differential;
 mod floors;
+mod ftrack_property;
 mod grpc;
 mod guard_kitsu;
 mod health;
