@@ -149,6 +149,32 @@ async fn what_happens_during_an_outage_is_found_after_it() {
 }
 
 #[tokio::test]
+async fn who_came_into_the_group_without_a_word_is_not_put_back() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.joins("ada");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("read again", |running| running.fake.reads() >= 2).await;
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.status(&t)), (Vec::new(), id("approved")));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_does_not_go_back_to_a_status_that_is_no_longer_to_be_set() {
+    let running = Running::start(options());
+    let t = task("t");
+    for (by, to) in [("bo", "wip"), ("bo", "retired"), ("ada", "approved")] {
+        running.fake.moved(&t, by, to);
+    }
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn it_never_goes_back_to_no_status() {
     let running = Running::start(options());
     let t = task("t");

@@ -23,6 +23,8 @@ use crate::tracker::writer::Writer;
 
 /// How often telling somebody is tried.
 const TELL: u32 = 3;
+/// How often an object is looked at of which the tracker or the mirror cannot tell. After an outage, a sweep finds it again.
+const WAITS: u32 = 100;
 
 pub(super) struct Watch<W: Writer, J: Judge> {
     desk: Arc<Desk<W, J>>,
@@ -51,6 +53,7 @@ pub(super) struct Watch<W: Writer, J: Judge> {
 struct Again {
     backoff: Backoff,
     failures: u32,
+    waits: u32,
     violation: Option<Violation>,
     /// It was said already that it waits.
     said: bool,
@@ -224,8 +227,18 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         match looked {
             Looked::Nothing => {}
             Looked::Later => {
-                let again = again.unwrap_or_else(|| self.first());
-                return self.wait(object, again);
+                let mut again = again.unwrap_or_else(|| self.first());
+                again.waits += 1;
+                if again.waits < WAITS {
+                    return self.wait(object, again);
+                }
+                tracing::warn!(%object, "whether its status may be as it is cannot be told: the mirror does not know enough");
+                desk.ledger.record(Entry {
+                    object: Some(object),
+                    detail: "the mirror does not know what it depends on: it is left as it is".to_owned(),
+                    ..Entry::new(Outcome::Unclear)
+                });
+                return;
             }
             Looked::Unclear { status, name } => {
                 let key = Id::from(format!("status {status}").as_str());
@@ -289,7 +302,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         let failures = again.as_ref().map_or(0, |again| again.failures) + 1;
         let refused = matches!(error, SourceError::Refused(_));
         let Some(violation) = violation else {
-            // A tracker that does not answer is asked until it does.
+            // That a tracker does not answer says nothing about the object.
             if refused && failures >= self.desk.options.tries {
                 tracing::error!(%object, %error, "whether a status may be as it is cannot be told: its history is not given");
                 self.desk.ledger.record(Entry {
@@ -301,8 +314,12 @@ impl<W: Writer, J: Judge> Watch<W, J> {
             }
             tracing::debug!(%object, %error, "the history cannot be read yet");
             let mut again = again.unwrap_or_else(|| self.first());
-            again.failures = failures;
-            return self.wait(object, again);
+            again.failures += u32::from(refused);
+            again.waits += 1;
+            if again.waits < WAITS {
+                self.wait(object, again);
+            }
+            return;
         };
         if failures >= self.desk.options.tries {
             tracing::error!(%object, %error, status = %violation.status, "a forbidden status stays: it cannot be put back");
@@ -322,7 +339,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     fn first(&self) -> Box<Again> {
         let (first, most) = self.desk.options.retry;
-        Box::new(Again { backoff: Backoff::new(first, most), failures: 0, violation: None, said: false })
+        Box::new(Again { backoff: Backoff::new(first, most), failures: 0, waits: 0, violation: None, said: false })
     }
 
     fn wait(&mut self, object: ObjectRef, mut again: Box<Again>) {
