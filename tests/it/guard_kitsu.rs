@@ -293,7 +293,8 @@ async fn a_forbidden_status_is_put_back_whichever_way_it_was_set() {
     let table = guard_log(&app.tcp, &[]);
     assert!(table.starts_with("WHEN") && table.contains("reverted") && table.contains("Lamp / Type"), "{table}");
     let lines = guard_log(&app.tcp, &["--json", "--last", "3"]);
-    assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).expect(line)).count(), 3);
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!(lines.len(), 3);
     app.end().await;
     assert_eq!(studio.log().last().map(|entry| text(entry, "result")).as_deref(), Some("watched"));
 }
