@@ -6,6 +6,7 @@ mod client;
 mod guard;
 mod healthcheck;
 mod output;
+mod role;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ enum Command {
     Explain(Explain),
     Validate(Validate),
     Test(Test),
+    Role(role::Role),
     Healthcheck(Healthcheck),
     Guard(Guard),
 }
@@ -246,6 +248,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Explain(explain) => ask::explain(&explain.ask),
         Command::Validate(validate) => validate::run(&validate.files, &surroundings.environment),
         Command::Test(test) => cases(&test),
+        Command::Role(role) => role::run(&role, &surroundings.environment),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
         Command::Guard(Guard { command: GuardCommand::Log(log) }) => guard::log(&log),
     }

@@ -50,6 +50,12 @@ pub trait Judge: Send + Sync + 'static {
     /// Whether the restrictions let the person set the status; `None` is nobody.
     fn restriction(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> Ruling;
 
+    /// Whether an object can be given this status.
+    fn is_usable(&self, status: &Id) -> bool;
+
+    /// Re-reads what [`Judge::restriction`] depends on. False where it could not be read.
+    fn refresh(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> impl Future<Output = bool> + Send;
+
     /// As of when the mirror is known to equal the tracker.
     fn as_of(&self) -> SystemTime;
 }
@@ -158,6 +164,14 @@ impl Judge for Authorizer {
         Self::restriction(self, object, status, person)
     }
 
+    fn is_usable(&self, status: &Id) -> bool {
+        Self::is_usable(self, status)
+    }
+
+    async fn refresh(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> bool {
+        self.refresh_restriction(object, status, person).await
+    }
+
     fn as_of(&self) -> SystemTime {
         Self::as_of(self)
     }
@@ -187,13 +201,33 @@ impl<W: Writer, J: Judge> Guard<W, J> {
 impl<W: Writer, J: Judge> Desk<W, J> {
     /// Looks at an object, and puts its status back where that must be. `tried`: what a write before has tried.
     async fn look(&self, object: &ObjectRef, tried: Option<Violation>) -> Looked {
+        match self.read(object, tried.clone()).await {
+            Ok(violation) => {
+                if self.settled.lock().contains(object, &violation.change) {
+                    return Looked::Nothing;
+                }
+                // Groups change without a word; nobody is put back for what the mirror has not heard.
+                if !self.judge.refresh(object, &violation.status, violation.by.as_ref()).await {
+                    return Looked::Later;
+                }
+                match self.read(object, tried).await {
+                    Ok(violation) => self.put_back(object, violation).await,
+                    Err(looked) => looked,
+                }
+            }
+            Err(looked) => looked,
+        }
+    }
+
+    /// Reads and judges an object's history; `Err` where nothing is to be put back.
+    async fn read(&self, object: &ObjectRef, tried: Option<Violation>) -> Result<Violation, Looked> {
         let history = match self.within(self.writer.history(object)).await {
             Ok(Some(history)) => history,
-            Ok(None) => return Looked::Nothing,
-            Err(error) => return Looked::Failed { violation: tried, error },
+            Ok(None) => return Err(Looked::Nothing),
+            Err(error) => return Err(Looked::Failed { violation: tried, error }),
         };
         let is_own = |moved: &_| self.writer.is_own(moved);
-        match verdict::of(object, &history, &*self.judge, is_own) {
+        Err(match verdict::of(object, &history, &*self.judge, is_own) {
             Verdict::Nothing => match tried {
                 // The write that seemed to fail has come through.
                 Some(violation) if verdict::is_answered(&history, &violation, is_own) => Looked::Reverted(violation),
@@ -201,14 +235,11 @@ impl<W: Writer, J: Judge> Desk<W, J> {
             },
             Verdict::Later => Looked::Later,
             Verdict::Unclear(status) => Looked::Unclear { status, name: history.name },
-            Verdict::Violation(violation) => self.put_back(object, violation).await,
-        }
+            Verdict::Violation(violation) => return Ok(violation),
+        })
     }
 
     async fn put_back(&self, object: &ObjectRef, violation: Violation) -> Looked {
-        if self.settled.lock().contains(object, &violation.change) {
-            return Looked::Nothing;
-        }
         let Some(to) = violation.to.clone() else { return Looked::Stuck(violation) };
         if self.options.dry_run {
             return Looked::Dry(violation);
@@ -219,7 +250,12 @@ impl<W: Writer, J: Judge> Desk<W, J> {
             Permit::Go => {}
         }
         let written = self.within(self.writer.set_status(object, &to)).await;
-        self.limits.lock().done(written.is_ok(), std::time::Instant::now());
+        let mut limits = self.limits.lock();
+        if matches!(written, Err(SourceError::Refused(_))) {
+            limits.refused(object);
+        }
+        limits.done(written.is_ok(), std::time::Instant::now());
+        drop(limits);
         match written {
             Ok(()) => Looked::Reverted(violation),
             Err(error) => Looked::Failed { violation: Some(violation), error },

@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! 5 wiring     main  cli  config  app
-//! 4 edges      serve (gRPC)              tracker (kitsu, file, supervise)
+//! 4 edges      serve (gRPC)    guard     tracker (kitsu, file, supervise)
 //! 3 spine               authorizer: check down, apply down
 //! 2 decision            engine: policy, decide, explain
-//! 1 state               directory: the mirror       cache: decisions
+//! 1 state      directory: the mirror       cache: decisions       ledger
 //! 0 words               model   yaml
 //! ```
 

@@ -17,6 +17,7 @@ pub mod limecraft;
 pub mod parts;
 pub mod progress;
 pub mod receipt;
+pub mod roles;
 pub mod secret;
 pub mod seen;
 pub mod supervise;

@@ -1,8 +1,9 @@
 //! Reads YAML so that every complaint names its place: file, line, column and the mend.
 //!
 //! Used for policies, configuration, studio files and case files alike. Anchors, tags and duplicate keys are refused,
-//! nesting is limited: a file means what a reader sees in it.
+//! nesting is limited: a file means what a reader sees in it. `edit` changes a file and leaves the rest as it is.
 
+pub mod edit;
 mod problem;
 mod read;
 #[cfg(test)]

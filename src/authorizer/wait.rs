@@ -152,7 +152,7 @@ impl Authorizer {
             || Instant::now() < until
     }
 
-    async fn read(&self, objects: Vec<ObjectRef>) -> bool {
+    pub(super) async fn read(&self, objects: Vec<ObjectRef>) -> bool {
         let reader = self.reader.read().clone();
         match reader {
             Some(reader) if !objects.is_empty() => reader.read(objects).await.is_ok(),

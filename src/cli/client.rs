@@ -47,6 +47,7 @@ fn unreachable(address: &str, error: &tonic::transport::Error) -> String {
 
 fn refused(address: &str, status: &Status) -> String {
     match status.code() {
+        Code::FailedPrecondition => format!("{address}: {}", status.message()),
         Code::InvalidArgument => format!("the server refused the question: {}", status.message()),
         Code::Unimplemented => format!("{address} is no stagedoor of this version: {}", status.message()),
         code => format!("{address} did not answer: {}: {}", code.description(), status.message()),

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
+use super::role::audit;
 use crate::config::{self, Environment, Limecraft, Tracker};
 use crate::engine::policy::Policy;
 use crate::tracker::file::studio::{self, Vocabulary};
+use crate::tracker::ftrack;
 use crate::tracker::limecraft::document;
 use crate::yaml::{self, Data, Problems};
 
@@ -70,6 +72,7 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
                 complaints.extend(found);
             }
         }
+        Tracker::Ftrack(tracker) if complaints.is_empty() => roles(tracker, overlay, config.policy.as_deref())?,
         Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::Demo => {}
     }
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
@@ -82,6 +85,17 @@ fn policy(name: &str, text: &str) -> Result<Policy, Vec<String>> {
         policy.warnings.to_string().lines().for_each(warn);
     }
     Ok(policy)
+}
+
+/// The roles at the tracker that grant nothing because the policy does not know them. No answer is no error.
+fn roles(tracker: &ftrack::Config, overlay: Option<Policy>, file: Option<&Path>) -> Result<(), Vec<String>> {
+    let policy = match overlay {
+        Some(policy) => policy,
+        None => Policy::load("ftrack", None).map_err(told)?,
+    };
+    let file = file.map_or("policy.yaml".to_owned(), |file| file.display().to_string());
+    audit::unlisted(tracker, &policy, &file).iter().for_each(|line| warn(line));
+    Ok(())
 }
 
 fn warn(what: &str) {

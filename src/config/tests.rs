@@ -271,7 +271,7 @@ fn every_error_has_its_place_and_mend() {
         (
             FTRACK.replace("user: api", "user: \" \""),
             &[],
-            "s.yaml:1:57: `user` is empty; write the name of the user in whose name the API key acts",
+            "s.yaml:1:58: `user` is empty; write the name of the user in whose name the API key acts",
         ),
         (
             FTRACK.replace(", api_key_file: token", ""),

@@ -211,6 +211,20 @@ fn check_actions(over: &Source, base: &Source, schema: &Schema, problems: &mut P
             }
         }
     }
+    // Such a field is never looked at: the rule of the action that it means decides.
+    for rule in &over.rules {
+        let Some((_, actions)) = split_key(rule) else { continue };
+        for (fields, _) in &rule.fields {
+            for field in fields.what.split(',').map(str::trim) {
+                let spelled =
+                    |action: &&str| base.spellings.iter().find(|(key, _)| key.what == format!("{action}[{field}]"));
+                if let Some((key, means)) = actions.iter().find_map(spelled) {
+                    let mend = format!("write the rule of `{}`", means.what);
+                    problems.add(fields.place, format!("`{}` asks for `{}`; {mend}", key.what, means.what));
+                }
+            }
+        }
+    }
     // A button is no rule: it must not take the place of one.
     for own in &over.own_actions {
         if of_kind(&own.kind.what).contains(&own.name.what.as_str()) {

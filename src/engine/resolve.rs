@@ -298,7 +298,7 @@ pub(super) fn place_of(view: View<'_>, key: Key) -> Place {
         return Place::Project(key);
     }
     if let Some(project) = row.project {
-        return Place::Project(project);
+        return there(view, project);
     }
     match schema.kind(table).and_then(|def| def.project_from) {
         None => Place::Site,
@@ -306,10 +306,18 @@ pub(super) fn place_of(view: View<'_>, key: Key) -> Place {
     }
 }
 
+/// A project that the tracker does not have (any more) is none that anybody could be in.
+fn there(view: View<'_>, project: Key) -> Place {
+    match view.state(project) {
+        State::Record(_) | State::Quarantined(_) => Place::Project(project),
+        State::Unknown | State::Gone => Place::Unknown,
+    }
+}
+
 /// The project of an object that another one hangs on; it may be a project itself.
 fn place_on(view: View<'_>, on: Key) -> Place {
     if let Some(project) = view.row(on).and_then(|row| row.project) {
-        return Place::Project(project);
+        return there(view, project);
     }
     let project = view.id(on).and_then(|id| view.find(view.schema().subject.project, id));
     project.filter(|key| view.row(*key).is_some()).map_or(Place::Unknown, Place::Project)

@@ -7,8 +7,9 @@ use super::path::Path;
 use super::policy::Policy;
 use super::resolve::{Case, Target, place_of};
 use super::walk::{Val, Walk};
-use crate::directory::{State, View};
+use crate::directory::{Cell, State, View};
 use crate::model::change::Dep;
+use crate::model::decision::RuleId;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::query::{Query, Subject};
 use crate::model::schema::{FieldNo, KindNo};
@@ -20,6 +21,8 @@ const MOST_GROUPS: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Statuses {
     pub(super) kind: KindNo,
+    /// The field of a status that is false where it is no longer to be set.
+    pub(super) active: Option<FieldNo>,
     /// Kinds that have a status: the field with their own, and the rules by which they get another.
     pub(super) of: Vec<(KindNo, FieldNo, Vec<u32>)>,
 }
@@ -217,7 +220,7 @@ fn within<'v>(of: &'v Path, parent: Option<FieldNo>, wanted: Key, walk: &mut Wal
         let Some(parent) = parent else { continue };
         match walk.row(group) {
             Some(row) => match row.cell(parent) {
-                crate::directory::Cell::Unset => unknown = true,
+                Cell::Unset => unknown = true,
                 cell => next.extend_from_slice(cell.refs()),
             },
             None => unknown = true,
@@ -248,25 +251,36 @@ impl Policy {
         })
     }
 
-    /// What the restrictions alone, whatever roles may, say of this person's having set this status on this object.
-    /// Nobody is allowed nothing that is restricted.
-    pub fn ruling(&self, view: View<'_>, object: &ObjectRef, status: &Id, person: Option<&Id>) -> Ruling {
-        let Some((key, kind, _)) = self.with_status(view, object) else { return Ruling::Unknown };
-        let Some(statuses) = &self.statuses else { return Ruling::Unknown };
-        let Some(status) = view.find(statuses.kind, status) else { return Ruling::Unknown };
+    /// Whether an object can be given this status now.
+    pub fn is_usable(&self, view: View<'_>, status: &Id) -> bool {
+        let Some(statuses) = &self.statuses else { return false };
+        let row = view.find(statuses.kind, status).and_then(|key| view.row(key));
+        row.is_some_and(|row| statuses.active.is_none_or(|active| *row.cell(active) != Cell::Bool(false)))
+    }
+
+    /// What the restrictions alone, whatever roles may, say of this person's having set this status on this object, and
+    /// the inputs of that. Nobody is allowed nothing that is restricted.
+    pub fn ruling(&self, view: View<'_>, object: &ObjectRef, status: &Id, person: Option<&Id>) -> (Ruling, Vec<Dep>) {
+        let unknown = || (Ruling::Unknown, Vec::new());
+        let Some((key, kind, _)) = self.with_status(view, object) else { return unknown() };
+        let of_kind = self.statuses.as_ref().map(|statuses| (statuses.kind, &statuses.of));
+        let found = of_kind.and_then(|(no, of)| Some((no, of.iter().find(|(of, ..)| *of == kind)?.2.first()?)));
+        let Some((status_kind, rule)) = found else { return unknown() };
+        let Some(status) = view.find(status_kind, status) else { return unknown() };
         let word = self.word_of(view, key);
         let person = person.and_then(|id| view.find(view.schema().subject.kind, id));
-        let person = person.filter(|key| !matches!(view.state(*key), State::Unknown | State::Gone));
-        let Some(rule) = statuses.of.iter().find(|(of, ..)| *of == kind).and_then(|(.., rules)| rules.first()) else {
-            return Ruling::Unknown;
-        };
-        let Some(case_rule) = self.rules.get(*rule as usize) else { return Ruling::Unknown };
+        if person.is_some_and(|key| matches!(view.state(key), State::Quarantined(_))) {
+            return unknown();
+        }
+        let person = person.filter(|key| view.row(*key).is_some());
+        let rule_id = RuleId::Policy(*rule);
+        let Some(rule) = self.rule(rule_id) else { return unknown() };
         let query = Query::new(Subject::Person(""), "", word, "");
         let case = Case {
             query: &query,
             subject: person.unwrap_or(key),
-            rule_id: crate::model::decision::RuleId::Policy(*rule),
-            rule: case_rule,
+            rule_id,
+            rule,
             rights: &self.rights,
             found_by: None,
             kind,
@@ -278,22 +292,24 @@ impl Policy {
             field_tail: "",
         };
         let mut walk = Walk::new(view, &case);
+        walk.note(Dep::Node(case.subject));
         let mut ruling = Ruling::Allowed;
         for restricted in self.restrictions.iter().filter(|restricted| restricted.is_about(kind, word)) {
-            match restricted.names(status, &mut walk) {
-                Truth::No => continue,
+            let truth = match restricted.names(status, &mut walk) {
+                Truth::Yes => person.map_or(Truth::No, |_| restricted.allows(&mut walk)),
+                other => !other,
+            };
+            match truth {
+                Truth::Yes => {}
                 Truth::Unknown => ruling = Ruling::Unknown,
-                Truth::Yes => match person.map_or(Truth::No, |_| restricted.allows(&mut walk)) {
-                    Truth::Yes => {}
-                    Truth::Unknown => ruling = Ruling::Unknown,
-                    Truth::No => {
-                        let Restricted { name, message, .. } = &**restricted;
-                        return Ruling::Forbidden { restriction: name.clone(), message: message.clone() };
-                    }
-                },
+                Truth::No => {
+                    let Restricted { name, message, .. } = &**restricted;
+                    ruling = Ruling::Forbidden { restriction: name.clone(), message: message.clone() };
+                    break;
+                }
             }
         }
-        ruling
+        (ruling, walk.reads.into_vec())
     }
 
     /// Names in restrictions that mean nothing at the tracker, or not one thing.

@@ -132,7 +132,7 @@ impl<'v> Walk<'v> {
         vals
     }
 
-    /// Whether the path leads to nothing; a list at its end is not gone through.
+    /// Whether the path leads to nothing; a list at its end is gone through only as far as is needed.
     pub(super) fn is_empty(&mut self, path: &'v Path) -> Truth {
         let (unknown, empty) = match path.steps.split_last() {
             Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
@@ -140,8 +140,16 @@ impl<'v> Walk<'v> {
                 for step in before {
                     from = self.step(step, from);
                 }
-                let lists: SmallVec<[_; 4]> = from.list.iter().map(|val| self.list(last, val.key()?)).collect();
-                (from.unknown || lists.contains(&None), lists.iter().flatten().all(|list| list.is_empty()))
+                let mut unknown = from.unknown;
+                for val in &from.list {
+                    match val.key().and_then(|key| self.list(last, key)) {
+                        // One that is understood is enough; any other may be there wrongly.
+                        Some(list) if list.iter().any(|key| self.row(*key).is_some()) => return Truth::No,
+                        Some(list) => unknown |= !list.is_empty(),
+                        None => unknown = true,
+                    }
+                }
+                (unknown, true)
             }
             _ => {
                 let vals = self.values(path);

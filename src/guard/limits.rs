@@ -87,6 +87,14 @@ impl Limits {
         Permit::Go
     }
 
+    /// The tracker refused the write that was permitted last: nothing was put back.
+    pub(super) fn refused(&mut self, object: &ObjectRef) {
+        self.all.pop_back();
+        if let Some(times) = self.objects.get_mut(object) {
+            times.pop_back();
+        }
+    }
+
     /// A permitted write has ended.
     pub(super) fn done(&mut self, well: bool, now: Instant) {
         if self.breaker == Breaker::Trying {
@@ -118,6 +126,8 @@ mod tests {
         assert_eq!(limits.permit(&object(2), at(25)), Permit::Go, "another has its own");
         assert_eq!(limits.permit(&object(1), at(60)), Permit::Go);
         assert_eq!(limits.permit(&object(1), at(61)), wait(9));
+        limits.refused(&object(1));
+        assert_eq!(limits.permit(&object(1), at(61)), Permit::Go, "what was refused does not count");
         let _another = limits.permit(&object(3), at(600));
         assert_eq!(limits.objects.len(), 1, "what is over is forgotten");
     }

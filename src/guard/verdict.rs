@@ -90,7 +90,7 @@ fn before(
             (None, Some(from)) => (from, None, false),
             (None, None) => continue,
         };
-        if history.status.as_ref() == Some(status) {
+        if history.status.as_ref() == Some(status) || !judge.is_usable(status) {
             continue;
         }
         match judge.restriction(object, status, by) {

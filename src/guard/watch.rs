@@ -23,6 +23,8 @@ use crate::tracker::writer::Writer;
 
 /// How often telling somebody is tried.
 const TELL: u32 = 3;
+/// How often an object is looked at of which the tracker or the mirror cannot tell. After an outage, a sweep finds it again.
+const WAITS: u32 = 100;
 
 pub(super) struct Watch<W: Writer, J: Judge> {
     desk: Arc<Desk<W, J>>,
@@ -33,13 +35,15 @@ pub(super) struct Watch<W: Writer, J: Judge> {
     /// Being looked at; `true`: seen again since.
     running: FxHashMap<ObjectRef, bool>,
     /// To be looked at again after a while.
-    later: FxHashMap<ObjectRef, Again>,
+    later: FxHashMap<ObjectRef, Box<Again>>,
     gathering: Gathering,
     telling: usize,
     /// What was not watched, and whether it is being swept.
     gap: Option<SystemTime>,
     sweeping: bool,
     sweeps: Backoff,
+    /// It was said that no status is restricted.
+    warned: bool,
     /// Before that nothing was watched; until the first gap is told, the mirror is not whole.
     since: Option<SystemTime>,
 }
@@ -49,13 +53,14 @@ pub(super) struct Watch<W: Writer, J: Judge> {
 struct Again {
     backoff: Backoff,
     failures: u32,
+    waits: u32,
     violation: Option<Violation>,
     /// It was said already that it waits.
     said: bool,
 }
 
 enum Done {
-    Looked { object: ObjectRef, again: Option<Again>, looked: Looked },
+    Looked { object: ObjectRef, again: Option<Box<Again>>, looked: Box<Looked> },
     Swept { since: SystemTime, found: Result<Vec<ObjectRef>, SourceError> },
     Told { message: Message, tries: u32, outcome: Result<(), SourceError> },
     Look(ObjectRef),
@@ -80,6 +85,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
             gap: None,
             sweeping: false,
             sweeps: Backoff::new(first, most),
+            warned: false,
             since: Some(since),
         }
     }
@@ -149,12 +155,12 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         }
     }
 
-    fn look(&mut self, object: ObjectRef, again: Option<Again>) {
+    fn look(&mut self, object: ObjectRef, again: Option<Box<Again>>) {
         self.running.insert(object.clone(), false);
         let desk = Arc::clone(&self.desk);
         self.job(async move {
             let tried = again.as_ref().and_then(|again| again.violation.clone());
-            let looked = desk.look(&object, tried).await;
+            let looked = Box::new(desk.look(&object, tried).await);
             Done::Looked { object, again, looked }
         });
     }
@@ -166,8 +172,13 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         let Some(since) = self.gap.take() else { return };
         self.sweeping = true;
         let desk = Arc::clone(&self.desk);
+        let statuses = desk.judge.restricted_statuses();
+        if statuses.is_empty() && !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                "no `restrictions:` of the policy name a status that there is: the guard has nothing to guard"
+            );
+        }
         self.job(async move {
-            let statuses = desk.judge.restricted_statuses();
             let found = match statuses.as_slice() {
                 [] => Ok(Vec::new()),
                 statuses => {
@@ -184,7 +195,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Looked { object, again, looked } => self.looked(object, again, looked),
+            Done::Looked { object, again, looked } => self.looked(object, again, *looked),
             Done::Swept { since, found } => self.swept(since, found),
             Done::Told { message, tries, outcome } => self.told(message, tries, outcome),
             Done::Look(object) => {
@@ -210,12 +221,25 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         }
     }
 
-    fn looked(&mut self, object: ObjectRef, again: Option<Again>, looked: Looked) {
+    fn looked(&mut self, object: ObjectRef, again: Option<Box<Again>>, looked: Looked) {
         let seen_again = self.running.remove(&object).unwrap_or(false);
         let desk = Arc::clone(&self.desk);
         match looked {
             Looked::Nothing => {}
-            Looked::Later => return self.again(object, again, None),
+            Looked::Later => {
+                let mut again = again.unwrap_or_else(|| self.first());
+                again.waits += 1;
+                if again.waits < WAITS {
+                    return self.wait(object, again);
+                }
+                tracing::warn!(%object, "whether its status may be as it is cannot be told: the mirror does not know enough");
+                desk.ledger.record(Entry {
+                    object: Some(object),
+                    detail: "the mirror does not know what it depends on: it is left as it is".to_owned(),
+                    ..Entry::new(Outcome::Unclear)
+                });
+                return;
+            }
             Looked::Unclear { status, name } => {
                 let key = Id::from(format!("status {status}").as_str());
                 if desk.settled.lock().insert(object.clone(), key) {
@@ -253,7 +277,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
                         "the guard put back too many statuses of late and pauses: see what sets them"
                     );
                 }
-                let mut again = again.unwrap_or_else(|| self.first(None));
+                let mut again = again.unwrap_or_else(|| self.first());
                 if !std::mem::replace(&mut again.said, true) {
                     let seconds = wait.as_secs();
                     tracing::warn!(%object, seconds, "a forbidden status is put back later: too many were of late");
@@ -268,11 +292,17 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         }
     }
 
-    fn failed(&mut self, object: ObjectRef, again: Option<Again>, violation: Option<Violation>, error: &SourceError) {
+    fn failed(
+        &mut self,
+        object: ObjectRef,
+        again: Option<Box<Again>>,
+        violation: Option<Violation>,
+        error: &SourceError,
+    ) {
         let failures = again.as_ref().map_or(0, |again| again.failures) + 1;
         let refused = matches!(error, SourceError::Refused(_));
         let Some(violation) = violation else {
-            // A tracker that does not answer is asked until it does.
+            // That a tracker does not answer says nothing about the object.
             if refused && failures >= self.desk.options.tries {
                 tracing::error!(%object, %error, "whether a status may be as it is cannot be told: its history is not given");
                 self.desk.ledger.record(Entry {
@@ -283,10 +313,13 @@ impl<W: Writer, J: Judge> Watch<W, J> {
                 return;
             }
             tracing::debug!(%object, %error, "the history cannot be read yet");
-            let again = again
-                .map(|again| Again { failures, ..again })
-                .unwrap_or_else(|| Again { failures, ..self.first(None) });
-            return self.wait(object, again);
+            let mut again = again.unwrap_or_else(|| self.first());
+            again.failures += u32::from(refused);
+            again.waits += 1;
+            if again.waits < WAITS {
+                self.wait(object, again);
+            }
+            return;
         };
         if failures >= self.desk.options.tries {
             tracing::error!(%object, %error, status = %violation.status, "a forbidden status stays: it cannot be put back");
@@ -298,28 +331,23 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         }
         tracing::warn!(%object, %error, failures, "a forbidden status cannot be put back yet");
         self.desk.record(Outcome::Failed, &object, &violation, error.to_string());
-        let mut again = again.unwrap_or_else(|| self.first(None));
+        let mut again = again.unwrap_or_else(|| self.first());
         again.failures = failures;
         again.violation = Some(violation);
         self.wait(object, again);
     }
 
-    fn first(&self, violation: Option<Violation>) -> Again {
+    fn first(&self) -> Box<Again> {
         let (first, most) = self.desk.options.retry;
-        Again { backoff: Backoff::new(first, most), failures: 0, violation, said: false }
+        Box::new(Again { backoff: Backoff::new(first, most), failures: 0, waits: 0, violation: None, said: false })
     }
 
-    fn again(&mut self, object: ObjectRef, again: Option<Again>, violation: Option<Violation>) {
-        let again = again.unwrap_or_else(|| self.first(violation));
-        self.wait(object, again);
-    }
-
-    fn wait(&mut self, object: ObjectRef, mut again: Again) {
+    fn wait(&mut self, object: ObjectRef, mut again: Box<Again>) {
         let delay = again.backoff.delay();
         self.after(delay, object, again);
     }
 
-    fn after(&mut self, delay: Duration, object: ObjectRef, again: Again) {
+    fn after(&mut self, delay: Duration, object: ObjectRef, again: Box<Again>) {
         if self.later.len() >= self.desk.options.queue {
             return self.gap(SystemTime::now().checked_sub(delay).unwrap_or(SystemTime::UNIX_EPOCH));
         }
@@ -373,7 +401,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         let (outcome, detail) = match outcome {
             Ok(()) => (Outcome::Told, message.text),
             Err(error) if tries < TELL && !matches!(error, SourceError::Refused(_)) => {
-                let delay = self.first(None).backoff.delay();
+                let delay = self.first().backoff.delay();
                 return self.at(delay, Done::TellAgain(message, tries + 1));
             }
             Err(error) => {

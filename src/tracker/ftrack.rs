@@ -10,6 +10,7 @@
 //! An event is only ever a hint: what it names is re-read, and looked at once more a moment later (`looks`).
 
 mod answer;
+mod audit;
 mod client;
 mod convert;
 mod hints;

@@ -2,7 +2,7 @@
 //! happens when the hub or the API is away or sends what it should not.
 
 mod decisions;
-mod double;
+pub(crate) mod double;
 mod follower;
 mod writes;
 

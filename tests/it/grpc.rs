@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use stagedoor::proto::v1;
 use stagedoor::proto::v1::authorization_client::AuthorizationClient;
+use stagedoor::proto::v1::guard_client::GuardClient;
 use tonic::Code;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -157,6 +158,15 @@ async fn calls_of_later_versions_say_so() {
 }
 
 #[tokio::test]
+async fn without_a_guard_its_log_says_how_to_have_one() {
+    let app = App::demo().await;
+    let status = GuardClient::new(app.channel().await).log(v1::GuardLogRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("guard: {enabled: true}"), "{status}");
+    app.end().await;
+}
+
+#[tokio::test]
 async fn reflection_lists_every_service() {
     let app = App::demo().await;
     let ask = ServerReflectionRequest {
@@ -168,7 +178,12 @@ async fn reflection_lists_every_service() {
     let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
     let names: HashSet<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["stagedoor.v1.Authorization", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
+    for name in [
+        "stagedoor.v1.Authorization",
+        "stagedoor.v1.Guard",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+    ] {
         assert!(names.contains(name), "{name} in {names:?}");
     }
     drop(answers);

@@ -112,17 +112,13 @@ impl Names<'_> {
         let title = right.and_then(|right| pack.grantable.iter().find(|(slug, ..)| slug.what == right));
         let title = title.map_or("", |(_, title, _)| title.as_str());
         let test = Test::Condition(Condition::Right { reach, right: right.map(Str::from) });
-        let place = if pack.members.iter().any(|member| self.reach_word(&member.what) == Some((reach, None))) {
-            " in {project}"
-        } else {
-            ""
-        };
+        let says = pack.reaches.get(usize::from(reach)).map_or("", |reach| reach.says.as_str());
         let (says, no, grant) = match right {
-            None => ("has a role here".to_owned(), format!("has no role{place}"), format!("a role{place}")),
+            None => (format!("has {says}"), format!("{{subject}} does not have {says}"), says.to_owned()),
             Some(right) => (
-                format!("has the permission \"{title}\""),
-                format!("no role of {{subject}}{place} has the permission \"{title}\" ({right})"),
-                format!("a role{place} with the permission \"{title}\" ({right})"),
+                format!("has \"{title}\" by {says}"),
+                format!("{{subject}} does not have \"{title}\" ({right}) by {says}"),
+                format!("{says} with the permission \"{title}\" ({right})"),
             ),
         };
         Ok(Some(Atom {

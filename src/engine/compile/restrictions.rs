@@ -19,7 +19,7 @@ const MESSAGE: &str = "You are not allowed to set this status";
 
 /// Where a pack's statuses are and which rules set them.
 pub(super) fn statuses(rules: &Rules<'_>, base: &Source, problems: &mut Problems) -> Option<Statuses> {
-    let StatusesSource { kind, field, set_by, groups: _ } = base.statuses.as_ref()?;
+    let StatusesSource { kind, field, active, set_by, groups: _ } = base.statuses.as_ref()?;
     let schema = rules.names.schema;
     let mut find = |name: &Named<Str>| {
         let found = schema.kind_no(&name.what);
@@ -45,7 +45,14 @@ pub(super) fn statuses(rules: &Rules<'_>, base: &Source, problems: &mut Problems
             }
         }
     }
-    Some(Statuses { kind: status, of })
+    let active = active.as_ref().and_then(|field| {
+        let found = schema.kind(status).and_then(|def| def.field_no(&field.what));
+        if found.is_none() {
+            problems.add(field.place, format!("kind `{}` has no field `{}`", kind.what, field.what));
+        }
+        found
+    });
+    Some(Statuses { kind: status, active, of })
 }
 
 /// `action`, `action[field]`, or the same of another kind behind `kind.`

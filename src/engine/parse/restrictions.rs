@@ -10,6 +10,8 @@ pub(in crate::engine) struct StatusesSource {
     /// The kind of the statuses, and the field in which an object has its own.
     pub(in crate::engine) kind: Named<Str>,
     pub(in crate::engine) field: Named<Str>,
+    /// The field of a status that is false where it is no longer to be set.
+    pub(in crate::engine) active: Option<Named<Str>>,
     /// Rules by which an object of that kind gets a status, as `kind.action` or `kind.action[field]`, kinds of a table
     /// together; the action's value is the status.
     pub(in crate::engine) set_by: Vec<(Named<Str>, Vec<Named<Str>>)>,
@@ -41,6 +43,7 @@ pub(super) fn statuses(node: &Node, problems: &mut Problems) -> Option<StatusesS
     let mut map = node.map(problems)?;
     let kind = map.need("kind", problems).map(|node| name(node, problems));
     let field = map.need("field", problems).map(|node| name(node, problems));
+    let active = map.take("active").map(|node| name(node, problems));
     let set_by = each(map.take("set_by"), problems, |kind, node, problems| Some((kind, names(Some(node), problems))));
     let groups = map.take("groups").and_then(|node| {
         let mut map = node.map(problems)?;
@@ -50,7 +53,7 @@ pub(super) fn statuses(node: &Node, problems: &mut Problems) -> Option<StatusesS
         Some(GroupsSource { of: of?, parent })
     });
     map.finish(problems);
-    Some(StatusesSource { kind: kind?, field: field?, set_by, groups })
+    Some(StatusesSource { kind: kind?, field: field?, active, set_by, groups })
 }
 
 pub(super) fn restrictions(node: Option<&Node>, problems: &mut Problems) -> Vec<RestrictionSource> {

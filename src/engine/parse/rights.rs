@@ -31,6 +31,8 @@ pub(in crate::engine) struct RightsSource {
 #[derive(Debug)]
 pub(in crate::engine) struct ReachSource {
     pub(in crate::engine) name: Named<Str>,
+    /// Which roles reach that far, in words.
+    pub(in crate::engine) says: Str,
     pub(in crate::engine) from: Vec<GrantSource>,
 }
 
@@ -101,11 +103,15 @@ pub(super) fn rights(node: &Node, overlay: bool, problems: &mut Problems) -> Opt
             node.list().iter().filter_map(|node| grant(node, problems)).collect::<Vec<_>>()
         };
         source.reaches = each(map.take("reach"), problems, |name, node, problems| {
-            Some(ReachSource { name, from: grants(node, problems) })
+            let mut map = node.map(problems)?;
+            let says = map.need("says", problems).and_then(|node| node.text(problems)).map(Str::from);
+            let from = map.need("from", problems).map(|node| grants(node, problems));
+            map.finish(problems);
+            Some(ReachSource { name, says: says?, from: from? })
         });
         if let Some(node) = map.take("from") {
             let name = Named { what: Str::const_new("right"), place: node.place };
-            source.reaches.push(ReachSource { name, from: grants(node, problems) });
+            source.reaches.push(ReachSource { name, says: Str::default(), from: grants(node, problems) });
         }
         source.reach_terms =
             each(map.take("terms"), problems, |name, node, problems| Some((name, texts(node, problems))));

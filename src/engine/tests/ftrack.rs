@@ -87,6 +87,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("rules: {task.update: ['!visible']}", "studio.yaml:2:23: `!visible`: a term cannot be negated, only an atom"),
     (
+        "rules: {task.update: {any: [visible], fields: {'name, status_id': [visible]}}}",
+        "studio.yaml:2:48: `update[status_id]` asks for `set_status`; write the rule of `set_status`",
+    ),
+    (
         "rules: {task.updte: [visible]}",
         "studio.yaml:2:9: the pack has no `task.updte`; did you mean `update`? An action of your own needs a name less like it",
     ),

@@ -37,6 +37,9 @@ struct Told {
     sweeps: Vec<SystemTime>,
     next: u64,
     unknown: bool,
+    /// Who has come into the group of `lead` without a word, and who is known to be in it.
+    joining: Option<Id>,
+    joined: Option<Id>,
 }
 
 #[derive(Clone, Default)]
@@ -139,6 +142,10 @@ impl Fake {
         self.0.lock().unknown = unknown;
     }
 
+    pub(super) fn joins(&self, person: &str) {
+        self.0.lock().joining = Some(id(person));
+    }
+
     pub(super) fn stubborn(&self, by: &str, to: &str) {
         self.0.lock().stubborn = Some((id(by), id(to)));
     }
@@ -209,8 +216,21 @@ impl Judge for Fake {
         match person {
             _ if self.0.lock().unknown => Ruling::Unknown,
             Some(person) if person.is(allowed) => Ruling::Allowed,
+            Some(person) if allowed == "lead" && self.0.lock().joined.as_ref() == Some(person) => Ruling::Allowed,
             _ => Ruling::Forbidden { restriction: allowed.into(), message: "Not for you".into() },
         }
+    }
+
+    fn is_usable(&self, status: &Id) -> bool {
+        !status.is("retired")
+    }
+
+    async fn refresh(&self, _: &ObjectRef, _: &Id, _: Option<&Id>) -> bool {
+        let mut told = self.0.lock();
+        if let Some(person) = told.joining.take() {
+            told.joined = Some(person);
+        }
+        !told.down
     }
 
     fn as_of(&self) -> SystemTime {

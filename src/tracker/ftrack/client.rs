@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, COOKIE, DATE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value as Json;
 
@@ -37,6 +37,10 @@ pub(super) struct Client {
     /// By how many seconds the server's clock is ahead of ours, as its last answer said.
     ahead: AtomicI64,
 }
+
+/// By what a server knows a conversation again. Whoever has it can go on with it.
+#[derive(Default)]
+pub(super) struct Cookie(Option<HeaderValue>);
 
 /// Why the server did not answer as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,22 +93,31 @@ impl Client {
 
     /// The answers to operations that are sent once, all or none of which the server does.
     pub(super) async fn tell(&self, operations: &[Json]) -> Result<Vec<Json>, Failure> {
+        self.converse(&mut Cookie::default(), operations).await
+    }
+
+    /// The same, as a part of the conversation by whose cookie the server remembers what was said before.
+    pub(super) async fn converse(&self, cookie: &mut Cookie, operations: &[Json]) -> Result<Vec<Json>, Failure> {
         let body = serde_json::to_vec(operations)
             .map_err(|error| Failure::Malformed(format!("the question cannot be written: {error}")))?;
         let url = self.address("api");
-        let answer = self
-            .with_key(|headers| {
+        let (answer, given) = self
+            .with_key(|mut headers| {
+                headers.extend(cookie.0.clone().map(|cookie| (COOKIE, cookie)));
                 let post = self.http.post(url.clone()).headers(headers).header(CONTENT_TYPE, "application/json");
                 post.body(body.clone())
             })
             .await?;
+        if !given.is_empty() {
+            *cookie = given;
+        }
         answer::results(&answer, operations.len())
     }
 
     /// What the event hub answers to a client that wants to connect.
     pub(super) async fn greet(&self) -> Result<String, Failure> {
         let url = self.address("socket.io/1/");
-        let answer = self.with_key(|headers| self.http.get(url.clone()).headers(headers)).await?;
+        let (answer, _) = self.with_key(|headers| self.http.get(url.clone()).headers(headers)).await?;
         String::from_utf8(answer).map_err(|_| Failure::Malformed("the event hub's greeting is no text".into()))
     }
 
@@ -131,7 +144,7 @@ impl Client {
     }
 
     /// Sends the request, and once more where the key was refused and its file has another.
-    async fn with_key(&self, request: impl Fn(HeaderMap) -> RequestBuilder) -> Result<Vec<u8>, Failure> {
+    async fn with_key(&self, request: impl Fn(HeaderMap) -> RequestBuilder) -> Result<(Vec<u8>, Cookie), Failure> {
         let mut rotated = false;
         loop {
             let key = self.key.get().await.map_err(Failure::Refused)?;
@@ -144,11 +157,12 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+    async fn once(&self, request: RequestBuilder) -> Result<(Vec<u8>, Cookie), Failure> {
         let unreachable = |error| Failure::Unavailable(format!("ftrack cannot be reached: {}", causes(&error)));
         let answer = request.send().await.map_err(unreachable)?;
         self.note_clock(&answer);
         let status = answer.status();
+        let cookie = Cookie::given(answer.headers());
         let body = body(answer).await;
         if let Some(told) = body.as_deref().ok().and_then(|body| answer::told(body, status)) {
             return Err(told);
@@ -159,7 +173,7 @@ impl Client {
                 Ok(body) if body.trim_ascii_start().first() == Some(&b'<') => {
                     Err(Failure::Malformed(format!("a web page came, no answer of ftrack's API; {MEND_URL}")))
                 }
-                body => body,
+                body => body.map(|body| (body, cookie)),
             };
         }
         let code = status.as_u16();
@@ -204,6 +218,23 @@ impl fmt::Debug for Client {
     }
 }
 
+// === impl Cookie ===
+
+impl Cookie {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What an answer's headers give, without how long and where it counts: it is used at once and at the same address.
+    fn given(headers: &HeaderMap) -> Self {
+        let given = headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let all = given.collect::<Vec<_>>().join("; ");
+        let mut value = HeaderValue::try_from(all).ok().filter(|value| !value.is_empty());
+        value.iter_mut().for_each(|value| value.set_sensitive(true));
+        Self(value)
+    }
+}
+
 // === impl Failure ===
 
 impl Failure {
@@ -213,6 +244,14 @@ impl Failure {
             "ftrack does not accept the API key ({said}): it is wrong, was revoked or disabled, or its user is not active; \
              {MEND_KEY}"
         ))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Invalid(why) | Self::Refused(why) | Self::Unavailable(why) | Self::Malformed(why) | Self::Key(why)) =
+            self;
+        f.write_str(why)
     }
 }
 

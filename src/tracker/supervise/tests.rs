@@ -10,6 +10,7 @@ use self::fake::{Call, Running, comment, task};
 use super::{Moment, Options};
 use crate::authorizer::{Reader as _, State};
 use crate::model::id::ObjectRef;
+use crate::tracker::seen::Seen;
 use crate::tracker::{CatchUp, Scope, Signal};
 
 fn options() -> Options {
@@ -395,6 +396,41 @@ async fn without_events_there_is_a_mirror_that_ages() {
     assert!(!running.may_comment().await);
     running.fake.refuse_events(false);
     running.until("live", async |running| running.authorizer.state() == State::Live).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_tells_what_it_re_read_and_where_something_may_be_missing() {
+    let started = SystemTime::now();
+    let running = Running::start(options()).await;
+    let since = |seen: Vec<Seen>| match seen.as_slice() {
+        [Seen::Gap { since }] => *since,
+        other => panic!("{other:?}"),
+    };
+    let first = since(running.seen());
+    assert!(first >= started && first <= SystemTime::now(), "from its start");
+    running.fake.changed(&[task(), comment()]);
+    running.until("read", async |running| running.fake.rereads(&task()) == 1).await;
+    running.idle().await;
+    assert_eq!(
+        running.seen(),
+        [Seen::Objects(vec![task()])],
+        "though it is as it was; what is read on first use is not told"
+    );
+    let before = SystemTime::now();
+    running.fake.signal(Signal::Lost("cut".into()));
+    running.until("live again", async |running| running.stats.reconnects.get() == 1).await;
+    running.idle().await;
+    assert!(since(running.seen()) <= before);
+    running.fake.rename("silently");
+    running.fake.signal(Signal::Reload { scope: Scope::Core, objects: Vec::new() });
+    running.until("loaded", async |running| running.stats.loads.get() == 2).await;
+    running.idle().await;
+    assert!(since(running.seen()) <= before, "a load found what no event named");
+    running.fake.signal(Signal::Reload { scope: Scope::Core, objects: Vec::new() });
+    running.until("loaded", async |running| running.stats.loads.get() == 3).await;
+    running.idle().await;
+    assert_eq!(running.seen(), [], "and this one nothing");
     running.stop().await;
 }
 

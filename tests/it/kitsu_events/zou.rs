@@ -75,7 +75,7 @@ impl Zou {
     }
 
     /// Stops or starts a part of zou.
-    pub(super) async fn ctl(&self, arguments: &[&str]) {
+    pub(crate) async fn ctl(&self, arguments: &[&str]) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/zou/ctl");
         let mut command = std::process::Command::new(script);
         command.args(arguments).stdin(Stdio::null());

@@ -22,6 +22,7 @@ use crate::model::record::{Member, Record};
 use crate::model::value::Value;
 use crate::tracker::parts::Parts;
 use crate::tracker::progress::Progress;
+use crate::tracker::seen::{self, Seen};
 use crate::tracker::supervise::{Options, Stats, Supervisor};
 use crate::tracker::{Capabilities, CatchUp, Scope, Signal, Source, SourceError};
 
@@ -66,6 +67,7 @@ pub(super) struct Running {
     pub(super) fake: Fake,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) stats: Arc<Stats>,
+    seen: Mutex<mpsc::Receiver<Seen>>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -381,10 +383,12 @@ impl Running {
         let authorizer = Authorizer::new(policy, crate::authorizer::Options::default(), Clock::system());
         let fake = Fake::new();
         prepare(&fake);
-        let supervisor = Supervisor::new(fake.clone(), Arc::clone(&authorizer), options);
+        let mut supervisor = Supervisor::new(fake.clone(), Arc::clone(&authorizer), options);
+        let (sender, receiver) = seen::channel();
+        supervisor.tell(sender);
         let (stats, shutdown) = (supervisor.stats(), CancellationToken::new());
         let task = tokio::spawn(supervisor.run(shutdown.clone()));
-        Self { fake, authorizer, stats, shutdown, task }
+        Self { fake, authorizer, stats, seen: Mutex::new(receiver), shutdown, task }
     }
 
     /// Waits until it is so.
@@ -399,6 +403,12 @@ impl Running {
             );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// What was told of the tracker's objects since the last call.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let mut seen = self.seen.lock();
+        std::iter::from_fn(|| seen.try_recv().ok()).collect()
     }
 
     /// Waits until nothing more is asked of the source.
