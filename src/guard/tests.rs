@@ -24,7 +24,7 @@ async fn a_forbidden_status_is_put_back_exactly_once_and_its_author_told() {
     running.gap(SystemTime::UNIX_EPOCH);
     running.idle().await;
     assert_eq!(running.fake.writes(), [(t.clone(), id("wip"))]);
-    assert_eq!(running.fake.messages(), [(id("ada"), "Not for you (sh010)".to_owned(), vec![t.clone()])]);
+    assert_eq!(running.fake.messages(), [(id("ada"), "Not for you".to_owned(), vec![t.clone()])]);
     let entries = running.entries(Outcome::Reverted);
     assert_eq!(entries.len(), 1);
     let entry = &entries[0];

@@ -383,7 +383,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     fn gather(&mut self, object: &ObjectRef, violation: &Violation) {
         let Some(person) = &violation.by else { return };
-        if self.gathering.add(person, &violation.message, object, &violation.name) {
+        if self.gathering.add(person, &violation.message, object) {
             self.at(self.desk.options.gather, Done::Tell(person.clone(), violation.message.clone()));
         }
     }
@@ -399,7 +399,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     fn told(&mut self, message: Message, tries: u32, outcome: Result<(), SourceError>) {
         let (outcome, detail) = match outcome {
-            Ok(()) => (Outcome::Told, message.text),
+            Ok(()) => (Outcome::Told, message.text.to_string()),
             Err(error) if tries < TELL && !matches!(error, SourceError::Refused(_)) => {
                 let delay = self.first().backoff.delay();
                 return self.at(delay, Done::TellAgain(message, tries + 1));
