@@ -7,6 +7,8 @@ use stagedoor::tracker::ftrack::hinted_by;
 fuzz_target!(|data: &[u8]| {
     let Ok(frame) = std::str::from_utf8(data) else { return };
     for object in hinted_by(frame) {
-        assert!(!object.kind.is_empty() && !object.id.is_empty(), "{frame}");
+        let id = object.id.to_string();
+        let sane = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        assert!(!object.kind.is_empty() && !id.is_empty() && id.bytes().all(sane), "{frame}");
     }
 });
