@@ -12,7 +12,8 @@ impl Authorizer {
         mirror.policy.restricted_statuses(mirror.directory.view())
     }
 
-    /// Whether the mirror has the object in a status that is restricted for its kind.
+    /// Whether the mirror has the object in a status that is restricted for its kind; an object that is read on first use
+    /// may be.
     pub fn is_restricted_now(&self, object: &ObjectRef) -> bool {
         let mirror = self.mirror.read();
         mirror.policy.is_restricted_now(mirror.directory.view(), object)
@@ -42,7 +43,8 @@ impl Authorizer {
             let view = mirror.directory.view();
             let kind = Str::from(view.schema().kind_name(view.schema().subject.kind));
             let person = person.map(|id| ObjectRef { kind, id: id.clone() });
-            keys.into_iter().filter_map(|key| view.object(key)).chain(person).collect()
+            let named = person.into_iter().chain([object.clone()]);
+            keys.into_iter().filter_map(|key| view.object(key)).chain(named).collect()
         };
         objects.sort_unstable();
         objects.dedup();

@@ -239,8 +239,15 @@ impl Policy {
         ids
     }
 
-    /// Whether the mirror has the object in a status that is restricted for its kind.
+    /// Whether the mirror has the object in a status that is restricted for its kind. Of an object that is read on first
+    /// use and has not been, that may be.
     pub fn is_restricted_now(&self, view: View<'_>, object: &ObjectRef) -> bool {
+        let schema = view.schema();
+        let Some(no) = schema.kind_no(&object.kind) else { return false };
+        let lazy = schema.kind(schema.table_of(no)).is_some_and(|def| def.lazy);
+        if lazy && view.find(no, &object.id).is_none_or(|key| view.row(key).is_none()) {
+            return self.restrictions.iter().any(|restricted| schema.table_of(restricted.kind) == schema.table_of(no));
+        }
         let Some((key, kind, field)) = self.with_status(view, object) else { return false };
         let Some(row) = view.row(key) else { return false };
         let word = self.word_of(view, key);

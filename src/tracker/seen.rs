@@ -12,7 +12,8 @@ const WAITING: usize = 1024;
 /// What was seen of the tracker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// These objects were re-read and what was found is applied, whether it differed or not. Named by their tables.
+    /// These objects were re-read and what was found is applied, whether it differed or not; or they are read on first use
+    /// and have changed. Named by their tables.
     Objects(Vec<ObjectRef>),
     /// More may have changed since then than was told object by object.
     Gap { since: SystemTime },

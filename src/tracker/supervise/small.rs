@@ -23,6 +23,7 @@ impl<S: Source> Supervisor<S> {
             self.audit.named(&object, self.options.queue);
             if self.is_lazy(&object) {
                 self.drop_lazy(&object);
+                self.seen.objects(std::iter::once(object));
                 continue;
             }
             self.newer_than_load(&object);
