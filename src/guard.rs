@@ -37,7 +37,7 @@ use crate::ledger::{Entry, Ledger, Outcome};
 use crate::model::id::{Id, ObjectRef, Str};
 use crate::tracker::SourceError;
 use crate::tracker::seen::Seen;
-use crate::tracker::writer::Writer;
+use crate::tracker::writer::{History, Move, Writer};
 
 /// What the guard asks about restrictions.
 pub trait Judge: Send + Sync + 'static {
@@ -88,8 +88,6 @@ pub struct Options {
 /// Watches what the supervisor tells.
 pub struct Guard<W, J> {
     desk: Arc<Desk<W, J>>,
-    /// Since when changes were not watched.
-    since: SystemTime,
 }
 
 /// What every look at an object shares.
@@ -98,6 +96,8 @@ struct Desk<W, J> {
     judge: Arc<J>,
     ledger: Arc<Ledger>,
     options: Options,
+    /// What was moved before that was dealt with by whoever watched then, or by nobody.
+    since: SystemTime,
     limits: Mutex<Limits>,
     /// Moves that are dealt with.
     settled: Mutex<Recent>,
@@ -184,15 +184,15 @@ impl<W: Writer, J: Judge> Guard<W, J> {
     pub fn new(writer: W, judge: Arc<J>, ledger: Arc<Ledger>, options: Options) -> Self {
         let since = ledger.watched().unwrap_or_else(SystemTime::now);
         let limits = Mutex::new(Limits::new(options.budget, options.breaker, options.window));
-        let desk = Desk { writer, judge, ledger, options, limits, settled: Mutex::default() };
-        Self { desk: Arc::new(desk), since }
+        let desk = Desk { writer, judge, ledger, options, since, limits, settled: Mutex::default() };
+        Self { desk: Arc::new(desk) }
     }
 
     /// Watches until the other end is dropped.
     pub async fn run(self, seen: mpsc::Receiver<Seen>) {
-        let Self { desk, since } = self;
+        let Self { desk } = self;
         tracing::info!(dry_run = desk.options.dry_run, "the guard watches status changes");
-        Watch::new(desk, since).run(seen).await;
+        Watch::new(desk).run(seen).await;
     }
 }
 
@@ -201,48 +201,63 @@ impl<W: Writer, J: Judge> Guard<W, J> {
 impl<W: Writer, J: Judge> Desk<W, J> {
     /// Looks at an object, and puts its status back where that must be. `tried`: what a write before has tried.
     async fn look(&self, object: &ObjectRef, tried: Option<Violation>) -> Looked {
-        match self.read(object, tried.clone()).await {
-            Ok(violation) => {
-                if self.settled.lock().contains(object, &violation.change) {
-                    return Looked::Nothing;
-                }
-                // Groups change without a word; nobody is put back for what the mirror has not heard.
-                if !self.judge.refresh(object, &violation.status, violation.by.as_ref()).await {
-                    return Looked::Later;
-                }
-                match self.read(object, tried).await {
-                    Ok(violation) => self.put_back(object, violation).await,
-                    Err(looked) => looked,
-                }
-            }
-            Err(looked) => looked,
-        }
-    }
-
-    /// Reads and judges an object's history; `Err` where nothing is to be put back.
-    async fn read(&self, object: &ObjectRef, tried: Option<Violation>) -> Result<Violation, Looked> {
-        let history = match self.within(self.writer.history(object)).await {
-            Ok(Some(history)) => history,
-            Ok(None) => return Err(Looked::Nothing),
-            Err(error) => return Err(Looked::Failed { violation: tried, error }),
+        let history = match self.history(object, tried.as_ref()).await {
+            Ok(history) => history,
+            Err(looked) => return looked,
         };
+        if let Some((moved, status)) = verdict::newest(&history) {
+            if tried.is_none() && self.is_settled(object, moved) {
+                return Looked::Nothing;
+            }
+            // Groups change without a word: what the mirror has heard of them is not enough to judge anybody by.
+            if !self.judge.refresh(object, status, moved.by.as_ref()).await {
+                return Looked::Later;
+            }
+        }
         let is_own = |moved: &_| self.writer.is_own(moved);
-        Err(match verdict::of(object, &history, &*self.judge, is_own) {
+        match verdict::of(object, &history, &*self.judge, is_own) {
             Verdict::Nothing => match tried {
                 // The write that seemed to fail has come through.
                 Some(violation) if verdict::is_answered(&history, &violation, is_own) => Looked::Reverted(violation),
-                _ => Looked::Nothing,
+                _ => {
+                    // Whoever may now was right to, whatever becomes of the group.
+                    if let Some((moved, _)) = verdict::newest(&history) {
+                        self.settle(object, &moved.id);
+                    }
+                    Looked::Nothing
+                }
             },
             Verdict::Later => Looked::Later,
             Verdict::Unclear(status) => Looked::Unclear { status, name: history.name },
-            Verdict::Violation(violation) => return Ok(violation),
-        })
+            Verdict::Violation(violation) => self.put_back(object, violation).await,
+        }
+    }
+
+    /// Whether the move is ours, was dealt with, or is older than what is watched.
+    fn is_settled(&self, object: &ObjectRef, moved: &Move) -> bool {
+        self.settled.lock().contains(object, &moved.id)
+            || self.writer.is_own(moved)
+            || !self.writer.is_since(moved, self.since)
+    }
+
+    async fn history(&self, object: &ObjectRef, tried: Option<&Violation>) -> Result<History, Looked> {
+        match self.within(self.writer.history(object)).await {
+            Ok(Some(history)) => Ok(history),
+            Ok(None) => Err(Looked::Nothing),
+            Err(error) => Err(Looked::Failed { violation: tried.cloned(), error }),
+        }
     }
 
     async fn put_back(&self, object: &ObjectRef, violation: Violation) -> Looked {
         let Some(to) = violation.to.clone() else { return Looked::Stuck(violation) };
         if self.options.dry_run {
             return Looked::Dry(violation);
+        }
+        // Nothing may have come between.
+        match self.history(object, Some(&violation)).await {
+            Ok(history) if verdict::newest(&history).is_some_and(|(moved, _)| moved.id == violation.change) => {}
+            Ok(_) => return Looked::Later,
+            Err(looked) => return looked,
         }
         let permit = self.limits.lock().permit(object, std::time::Instant::now());
         match permit {

@@ -163,6 +163,51 @@ async fn who_came_into_the_group_without_a_word_is_not_put_back() {
 }
 
 #[tokio::test]
+async fn who_left_the_group_without_a_word_is_put_back() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.is_in("ada");
+    running.fake.leaves();
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_right_when_it_was_done_stays_though_its_author_leaves_the_group() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.is_in("ada");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("read", |running| running.fake.reads() >= 1).await;
+    running.idle().await;
+    running.fake.leaves();
+    // Something else about the task changes.
+    running.seen(std::slice::from_ref(&t));
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.status(&t)), (Vec::new(), id("approved")));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_done_before_anybody_watched_is_left_alone() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.fake.aged(&t, Duration::from_secs(3600));
+    running.seen(std::slice::from_ref(&t));
+    running.until("read", |running| running.fake.reads() >= 1).await;
+    running.idle().await;
+    assert_eq!((running.fake.writes(), running.fake.status(&t)), (Vec::new(), id("approved")));
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn it_does_not_go_back_to_a_status_that_is_no_longer_to_be_set() {
     let running = Running::start(options());
     let t = task("t");

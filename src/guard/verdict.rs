@@ -32,10 +32,16 @@ pub(super) struct Violation {
     pub(super) message: Str,
 }
 
+/// The move that led to the status that the object has, and that status.
+pub(super) fn newest(history: &History) -> Option<(&Move, &Id)> {
+    let status = history.status.as_ref()?;
+    history.moves.first().filter(|newest| newest.to == *status).map(|newest| (newest, status))
+}
+
 /// Judges the newest move of a history.
 pub(super) fn of(object: &ObjectRef, history: &History, judge: &impl Judge, is_own: impl Fn(&Move) -> bool) -> Verdict {
     let Some(status) = &history.status else { return Verdict::Nothing };
-    let Some(newest) = history.moves.first().filter(|newest| newest.to == *status) else {
+    let Some((newest, _)) = newest(history) else {
         return match judge.restriction(object, status, None) {
             Ruling::Allowed => Verdict::Nothing,
             Ruling::Forbidden { .. } => Verdict::Unclear(status.clone()),

@@ -71,8 +71,9 @@ enum Done {
 }
 
 impl<W: Writer, J: Judge> Watch<W, J> {
-    pub(super) fn new(desk: Arc<Desk<W, J>>, since: SystemTime) -> Self {
+    pub(super) fn new(desk: Arc<Desk<W, J>>) -> Self {
         let (first, most) = desk.options.retry;
+        let since = desk.since;
         Self {
             desk,
             jobs: FuturesUnordered::new(),

@@ -34,6 +34,9 @@ pub trait Writer: Send + Sync + 'static {
         objects: &[ObjectRef],
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
+    /// Whether the move may have been made since then: the tracker's clock is not ours, and may be in another zone.
+    fn is_since(&self, moved: &Move, since: SystemTime) -> bool;
+
     /// Whether this move was made by us.
     fn is_own(&self, moved: &Move) -> bool;
 }

@@ -23,11 +23,11 @@ use self::double::Double;
 use self::follower::{Follower, Held, truth};
 
 #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
-fn spawn(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(future)
 }
 
-fn print(line: &str) {
+pub(crate) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").expect("stdout is open");
 }
 

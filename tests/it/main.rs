@@ -21,6 +21,7 @@ mod floors;
 mod ftrack_events;
 mod ftrack_property;
 mod grpc;
+mod guard_ftrack;
 mod guard_kitsu;
 mod health;
 mod kitsu_events;

@@ -39,6 +39,8 @@ struct Told {
     unknown: bool,
     /// Who has come into the group of `lead` without a word, and who is known to be in it.
     joining: Option<Id>,
+    /// He leaves the group, and only a refresh tells.
+    leaving: bool,
     joined: Option<Id>,
 }
 
@@ -146,6 +148,22 @@ impl Fake {
         self.0.lock().joining = Some(id(person));
     }
 
+    /// The person is in the group, as far as anybody has heard.
+    pub(super) fn is_in(&self, person: &str) {
+        self.0.lock().joined = Some(id(person));
+    }
+
+    pub(super) fn leaves(&self) {
+        self.0.lock().leaving = true;
+    }
+
+    /// The newest move of the object was made so long ago.
+    pub(super) fn aged(&self, object: &ObjectRef, by: Duration) {
+        let mut told = self.0.lock();
+        let newest = told.rows.get_mut(object).and_then(|row| row.moves.first_mut()).expect("was moved");
+        newest.at -= by;
+    }
+
     pub(super) fn stubborn(&self, by: &str, to: &str) {
         self.0.lock().stubborn = Some((id(by), id(to)));
     }
@@ -189,6 +207,10 @@ impl Writer for Fake {
         Ok(())
     }
 
+    fn is_since(&self, moved: &Move, since: SystemTime) -> bool {
+        moved.at >= since
+    }
+
     fn is_own(&self, moved: &Move) -> bool {
         moved.by.as_ref() == Some(&id(US))
     }
@@ -227,6 +249,9 @@ impl Judge for Fake {
 
     async fn refresh(&self, _: &ObjectRef, _: &Id, _: Option<&Id>) -> bool {
         let mut told = self.0.lock();
+        if std::mem::take(&mut told.leaving) {
+            told.joined = None;
+        }
         if let Some(person) = told.joining.take() {
             told.joined = Some(person);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
+use serde_json::Value as Json;
 
 use super::Shared;
 use super::answer::Row;
@@ -84,7 +85,15 @@ fn questions(table: Table, ids: &BTreeSet<String>) -> Vec<(Table, Option<String>
     };
     match table {
         Table::ObjectType => vec![(table, None)],
-        Table::User => [filters(Table::User), filters(Table::ApiKey)].concat(),
+        // With what people are in and hold: such rows may appear without any event.
+        Table::User => {
+            let of = |table: Table, attribute: &'static str| {
+                chunks(ids).map(|ids| (table, Some(within(attribute, ids)))).collect::<Vec<_>>()
+            };
+            let held = [of(Table::Membership, "user_id"), of(Table::UserSecurityRole, "user_id")].concat();
+            let granted = of(Table::UserSecurityRoleProject, "user_security_role.user_id");
+            [filters(Table::User), filters(Table::ApiKey), held, granted].concat()
+        }
         table => filters(table),
     }
 }
@@ -92,12 +101,23 @@ fn questions(table: Table, ids: &BTreeSet<String>) -> Vec<(Table, Option<String>
 /// What was found of what was asked for; the rest is not known any more.
 fn compare(shared: &Shared, asked: Asked, rows: &[(Table, Row)], assigned: &Assigned) -> Vec<Change> {
     let mut changes = Vec::new();
+    let people = asked.get(&Table::User).cloned().unwrap_or_default();
+    let mut held: BTreeSet<&str> = BTreeSet::new();
     let mut left: BTreeMap<&str, BTreeSet<String>> =
         asked.into_iter().map(|(table, ids)| (table.kind(), ids)).collect();
     for (table, row) in rows {
         // A server that did not know the filter would send the whole table: take only what was asked for.
         let Some(object) = convert::object(*table, row) else { continue };
-        if left.get_mut(table.kind()).is_some_and(|ids| ids.remove(&object.id.to_string())) {
+        let names = |attribute: &str| row.get(attribute).and_then(Json::as_str).unwrap_or_default();
+        let is_held = match table {
+            Table::Membership | Table::UserSecurityRole => people.contains(names("user_id")),
+            Table::UserSecurityRoleProject => held.contains(names("user_security_role_id")),
+            _ => false,
+        };
+        if is_held && *table == Table::UserSecurityRole {
+            held.insert(names("id"));
+        }
+        if left.get_mut(table.kind()).is_some_and(|ids| ids.remove(&object.id.to_string())) || is_held {
             if *table == Table::Project {
                 shared.sight.found(&object.id);
             }

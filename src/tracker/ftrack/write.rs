@@ -47,8 +47,7 @@ impl Writer for Ftrack {
     }
 
     async fn moved_since(&self, since: SystemTime, statuses: &[Id]) -> Result<Vec<ObjectRef>, SourceError> {
-        let zone = if self.shared.own.is_utc() { 0 } else { ANY_ZONE };
-        let after = date::iso(self.shared.client.on_its_clock(since).saturating_sub(OVERLAP + zone));
+        let after = date::iso(self.shared.surely_before(since));
         let statuses: Vec<String> = statuses.iter().filter_map(text).collect();
         let mut found = Vec::new();
         for chunk in statuses.chunks(IDS) {
@@ -106,12 +105,22 @@ impl Writer for Ftrack {
         self.shared.outbox.publish(event, PATIENCE).await
     }
 
+    fn is_since(&self, moved: &Move, since: SystemTime) -> bool {
+        date::seconds(moved.at) >= self.shared.surely_before(since)
+    }
+
     fn is_own(&self, moved: &Move) -> bool {
         self.shared.own.is_own(moved)
     }
 }
 
 impl Shared {
+    /// A moment as ftrack writes it, that is not after this one whatever its clock and zone are.
+    fn surely_before(&self, at: SystemTime) -> i64 {
+        let zone = if self.own.is_utc() { 0 } else { ANY_ZONE };
+        self.client.on_its_clock(at).saturating_sub(OVERLAP + zone)
+    }
+
     /// The id of the user in whose name we act.
     async fn us(&self) -> Result<Id, SourceError> {
         if let Some(us) = self.own.us() {

@@ -283,6 +283,10 @@ impl Writer for KitsuWriter {
         Ok(())
     }
 
+    fn is_since(&self, moved: &Move, since: SystemTime) -> bool {
+        date::seconds(moved.at) >= self.client.on_its_clock(since).saturating_sub(OVERLAP)
+    }
+
     fn is_own(&self, moved: &Move) -> bool {
         let us = self.us.read();
         us.is_some() && moved.by == *us
