@@ -79,7 +79,7 @@ impl Pager {
             self.done = true;
             return Ok(rows);
         };
-        let reach = if rows.is_empty() { 0 } else { OVERLAP.min(count - 1) };
+        let reach = OVERLAP.min(count / 2);
         let offset = next.saturating_sub(reach);
         if offset <= self.offset {
             return Err(Failure::Malformed(format!("the page after {} begins at {next}", self.offset)));
