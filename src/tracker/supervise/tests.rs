@@ -414,8 +414,8 @@ async fn it_tells_what_it_re_read_and_where_something_may_be_missing() {
     running.idle().await;
     assert_eq!(
         running.seen(),
-        [Seen::Objects(vec![task()])],
-        "though it is as it was; what is read on first use is not told"
+        [Seen::Objects(vec![comment()]), Seen::Objects(vec![task()])],
+        "though it is as it was; what is read on first use is told though it is not read"
     );
     let before = SystemTime::now();
     running.fake.signal(Signal::Lost("cut".into()));
