@@ -14,8 +14,11 @@ use std::hint::black_box;
 use common::{ADMIN, CLIENT, MANAGER, SUPERVISOR, TASKS, VENDOR, person, policy, studio, task};
 use criterion::{Criterion, criterion_group, criterion_main};
 use stagedoor::directory::Directory;
+use stagedoor::engine::policy::Policy;
 use stagedoor::engine::{Resolved, decide, resolve};
 use stagedoor::model::query::{Query, Subject};
+use stagedoor::model::value::Value;
+use stagedoor::tracker::file::studio::{self as files, Vocabulary};
 
 /// An artist who is assigned to task 0, and one who is not.
 const ASSIGNED: usize = 5;
@@ -70,5 +73,38 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+/// The workspace of the decision tables: roles, their reach, permissions, restrictions of statuses.
+fn ftrack(criterion: &mut Criterion) {
+    let overlay = include_str!("../tests/cases/policies/ftrack.yaml");
+    let policy = Policy::load("ftrack", Some(("overlay", overlay))).expect("compiles");
+    let text = include_str!("../tests/cases/studios/ftrack.yaml");
+    let workspace = files::read("ftrack.yaml", text, &Vocabulary::of(&policy)).expect("is right");
+    let mut directory = Directory::new(policy.schema.clone());
+    let changes = directory.difference(workspace);
+    directory.apply(changes);
+    let view = directory.view();
+    let mut group = criterion.benchmark_group("ftrack");
+    for (name, who, action, id, value, expected) in [
+        ("allow, a role on all open projects", "user", "set_status", "comp", None, true),
+        ("allow, a role granted on the project", "user-harbour", "set_status", "comp", None, true),
+        ("allow, a role for assigned tasks", "restricted", "set_status", "comp", None, true),
+        ("allow, assigned through a group", "lighter", "set_status", "light", None, true),
+        ("allow, restricted status, in a group below", "pm", "set_status", "comp", Some("Approved"), true),
+        ("deny, restricted status", "admin", "set_status", "comp", Some("Approved"), false),
+        ("deny, no permission", "user", "update", "comp", None, false),
+        ("deny, no role reaches the project", "idle", "read", "comp", None, false),
+    ] {
+        let mut query = Query::new(Subject::Person(who), action, "task", id);
+        query.value = value.map(|value| std::borrow::Cow::Owned(Value::text(value)));
+        let ask = || match resolve(&policy, view, black_box(&query)) {
+            Resolved::Case(case) => decide(view, &case).decision.allowed(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ask(), expected, "{name}");
+        group.bench_function(name, |bencher| bencher.iter(ask));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, engine, ftrack);
 criterion_main!(benches);

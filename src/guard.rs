@@ -137,7 +137,7 @@ impl Default for Options {
             dry_run: true,
             at_once: 4,
             queue: 10_000,
-            gather: Duration::from_millis(250),
+            gather: Duration::from_millis(500),
             budget: 3,
             breaker: 60,
             window: Duration::from_secs(60),

@@ -101,6 +101,21 @@ impl<'a> View<'a> {
         one(self.tables.by_email.get(email))
     }
 
+    /// The one person with this id, else with this login, else with this e-mail address, else with this name.
+    ///
+    /// # Errors
+    /// Where the word, as far as one of these has it, does not tell one person.
+    pub fn person(&self, word: &str) -> Result<Option<Key>, Ambiguous> {
+        let kind = self.schema.subject.kind;
+        if let Some(key) = self.find(kind, &Id::from(word)).filter(|key| self.row(*key).is_some()) {
+            return Ok(Some(key));
+        }
+        let or = |found: Option<Key>, next: Result<Option<Key>, Ambiguous>| found.map_or(next, |key| Ok(Some(key)));
+        let by_login = self.by_login(word)?;
+        let by_email = or(by_login, self.by_email(word))?;
+        or(by_email, one_of(self.by_name(kind, word)))
+    }
+
     /// How many records of each kind there are.
     pub fn counts(&self) -> Vec<(Str, u64)> {
         let mut counts = vec![0_u64; self.schema.kinds.len()];
@@ -126,7 +141,11 @@ impl<'a> View<'a> {
 pub struct Ambiguous;
 
 fn one(keys: Option<&Vec<Key>>) -> Result<Option<Key>, Ambiguous> {
-    match keys.map_or(&[][..], Vec::as_slice) {
+    one_of(keys.map_or(&[][..], Vec::as_slice))
+}
+
+fn one_of(keys: &[Key]) -> Result<Option<Key>, Ambiguous> {
+    match keys {
         [] => Ok(None),
         [key] => Ok(Some(*key)),
         _ => Err(Ambiguous),

@@ -16,7 +16,7 @@ use crate::model::id::ObjectRef;
 pub struct Outcome {
     pub decision: Decision,
     /// Every record, list and membership that was looked at, in any order, with repetitions.
-    pub reads: SmallVec<[Dep; 16]>,
+    pub reads: SmallVec<[Dep; 24]>,
     /// Records to be read on first use without which this could not be decided: read them and decide again.
     pub missing: SmallVec<[ObjectRef; 1]>,
     /// Whether the same case will be decided the same until one of `reads` changes.

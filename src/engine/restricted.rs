@@ -44,7 +44,7 @@ pub(super) struct Restricted {
 /// Somebody for whom a restricted status is.
 #[derive(Debug, PartialEq)]
 pub(super) enum Allowed {
-    /// By id, login or e-mail address.
+    /// By id, login, e-mail address or name.
     Person(Str),
     /// Whoever is in the group, or in one below it. By id or name.
     Group {
@@ -162,17 +162,11 @@ impl Allowed {
     fn complaint(&self, view: View<'_>) -> Option<String> {
         match self {
             Self::Role(_) => None,
-            Self::Person(named) => {
-                let kind = view.schema().subject.kind;
-                let by_id = view.find(kind, &Id::from(named.as_str())).is_some_and(|key| view.row(key).is_some());
-                match (by_id, view.by_login(named), view.by_email(named)) {
-                    (true, ..) | (_, Ok(Some(_)), _) | (_, _, Ok(Some(_))) => None,
-                    (_, Err(_), _) | (_, _, Err(_)) => {
-                        Some(format!("several people are called `{named}`: name one by id"))
-                    }
-                    _ => Some(format!("there is no person `{named}`")),
-                }
-            }
+            Self::Person(named) => match view.person(named) {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(format!("there is no person `{named}`")),
+                Err(_) => Some(format!("several people are called `{named}`: name one by id")),
+            },
             Self::Group { kind, named, .. } if one_named(view, *kind, named).is_none() => {
                 let ids: Vec<_> = view.by_name(*kind, named).iter().filter_map(|key| view.id(*key)).collect();
                 let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();

@@ -26,7 +26,7 @@ pub(super) struct Walk<'v> {
     held: SmallVec<[(u16, Held<'v>); 2]>,
     /// The subject's role where the question plays, once it was asked for.
     role_here: Option<Option<Option<&'v str>>>,
-    pub(super) reads: SmallVec<[Dep; 16]>,
+    pub(super) reads: SmallVec<[Dep; 24]>,
     /// Records to be read on first use that were needed and are not there yet.
     pub(super) missing: SmallVec<[ObjectRef; 1]>,
     /// A record was needed that could not be understood.

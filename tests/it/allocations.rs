@@ -9,6 +9,7 @@ use stagedoor::engine::policy::Policy;
 use stagedoor::engine::{Resolved, decide, resolve};
 use stagedoor::model::change::{Batch, Change, Snapshot};
 use stagedoor::model::query::{Query, Subject};
+use stagedoor::model::value::Value;
 use stagedoor::tracker::file::DEMO;
 use stagedoor::tracker::file::studio::{self, Vocabulary};
 
@@ -67,6 +68,36 @@ fn a_decision_allocates_nothing() {
         }
     }
     assert!(counted > 500, "{counted}");
+}
+
+#[test]
+fn nor_does_one_by_roles_and_restrictions() {
+    let overlay = include_str!("../cases/policies/ftrack.yaml");
+    let policy = Policy::load("ftrack", Some(("overlay", overlay))).expect("compiles");
+    let workspace = include_str!("../cases/studios/ftrack.yaml");
+    let workspace = studio::read("ftrack.yaml", workspace, &Vocabulary::of(&policy)).expect("is right");
+    let mut directory = Directory::new(policy.schema.clone());
+    let changes = directory.difference(workspace);
+    directory.apply(changes);
+    let view = directory.view();
+    let mut counted = 0;
+    for who in ["restricted", "user", "pm", "admin", "nobody", "lighter", "user-harbour", "restricted-pm"] {
+        for (action, value) in
+            [("read", None), ("update", None), ("set_status", None), ("set_status", Some("Approved")), ("delete", None)]
+        {
+            for (kind, id) in [("task", "comp"), ("task", "isle-comp"), ("shot", "sh010"), ("project", "harbour")] {
+                let mut query = Query::new(Subject::Person(who), action, kind, id);
+                query.value = value.map(|value| std::borrow::Cow::Owned(Value::text(value)));
+                let allocated = allocation_counter::measure(|| {
+                    if let Resolved::Case(case) = resolve(&policy, view, &query) {
+                        counted += usize::from(decide(view, &case).missing.is_empty());
+                    }
+                });
+                assert_eq!(allocated.count_total, 0, "{query:?}");
+            }
+        }
+    }
+    assert!(counted > 100, "{counted}");
 }
 
 #[test]

@@ -68,15 +68,11 @@ impl<'v> Walk<'v> {
         truth
     }
 
-    /// Whether the subject has this id, login or e-mail address; a name that several people have is nobody's.
+    /// Whether the subject is the one who has this id, login, e-mail address or name.
     pub(in crate::engine) fn is_called(&mut self, named: &str) -> Truth {
-        let subject = self.case.subject;
-        if self.view.id(subject).is_some_and(|id| id.is(named)) {
-            return Truth::Yes;
-        }
         self.note(Dep::Names(self.view.schema().subject.kind));
-        let is = |found: Result<Option<Key>, _>| found.ok().flatten() == Some(subject);
-        if is(self.view.by_login(named)) || is(self.view.by_email(named)) { Truth::Yes } else { Truth::No }
+        let found = self.view.person(named) == Ok(Some(self.case.subject));
+        if found { Truth::Yes } else { Truth::No }
     }
 
     fn held(&mut self, reach: u16) -> &Held<'v> {

@@ -167,7 +167,7 @@ fn typed_context(mut record: Record, row: &Row, assigned: &Assigned) -> Result<R
     Ok(record
         .in_project(project)
         .named(optional(row, "name")?.unwrap_or_default())
-        .with("class", Value::text(&class))
+        .with("class", kind.is_none().then_some(class.as_str()))
         .with("parent_id", parent)
         .with("status_id", optional(row, "status_id")?)
         .with("type_id", optional(row, "type_id")?)
@@ -216,7 +216,7 @@ fn flag(row: &Row, name: &str) -> Result<bool, String> {
 
 fn relation<'a>(name: &str, items: &'a Json) -> Result<Vec<&'a str>, String> {
     let items = items.as_array().ok_or_else(|| format!("its {name} are not a list"))?;
-    let ids: Option<Vec<&str>> = items.iter().map(|item| item.get("id")?.as_str()).collect();
+    let ids: Option<Vec<&str>> = items.iter().map(|item| item.as_str().or_else(|| item.get("id")?.as_str())).collect();
     ids.ok_or_else(|| format!("its {name} do not all have ids"))
 }
 

@@ -108,6 +108,7 @@ impl Table {
             Self::ApiKey => &[
                 ("id, identifier, resource_id, enabled, roles.id, projects.id", "ApiKey"),
                 ("id, identifier, resource_id, enabled, roles.id, projects.id", "AccessKey"),
+                ("id, identifier, resource_id, enabled, roles, projects", "ApiKey"),
                 ("id, identifier, resource_id, enabled", "ApiKey"),
                 ("id, identifier, resource_id", "ApiKey"),
                 ("id, identifier, resource_id", "AccessKey"),
@@ -133,9 +134,9 @@ impl Table {
         }
     }
 
-    /// Whether a server may be without it.
+    /// Whether a server may be without it: nothing but what names it is then unknown.
     fn optional(self) -> bool {
-        self == Self::ApiKey
+        LAZY.contains(&self.kind()) || matches!(self, Self::ApiKey | Self::Type | Self::ObjectType)
     }
 }
 
