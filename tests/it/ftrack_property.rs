@@ -72,13 +72,11 @@ fn texts(list: &[String]) -> Value {
 /// Changes the workspace somewhere, and says what a connector would hand over.
 fn change(now: &mut Workspace, chance: &mut StdRng) -> Change {
     let change = changed(now, chance);
-    match &change {
-        Change::Quarantine { object, .. } => drop(now.odd.insert(object.id.to_string())),
-        Change::Upsert(Record { id, .. }) | Change::Remove(ObjectRef { id, .. }) => {
-            drop(now.odd.remove(&id.to_string()))
-        }
+    let _known = match &change {
+        Change::Quarantine { object, .. } => now.odd.insert(object.id.to_string()),
+        Change::Upsert(Record { id, .. }) | Change::Remove(ObjectRef { id, .. }) => now.odd.remove(&id.to_string()),
         other => panic!("{other:?}"),
-    }
+    };
     change
 }
 
