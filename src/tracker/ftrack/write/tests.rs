@@ -24,12 +24,12 @@ fn moves_of_one_second_are_put_in_the_order_in_which_they_join() {
     ];
     let moves: Vec<_> = rows.iter().map(|row| moved(row).unwrap().unwrap()).collect();
     let order = |status: &str| {
-        let ordered = in_order(moves.clone(), Some(&Id::from(status)));
-        ordered.iter().map(|moved| moved.id.to_string()).collect::<String>()
+        let ordered = order::in_order(moves.clone(), Some(&Id::from(status)));
+        ordered.moves.iter().map(|moved| moved.id.to_string()).collect::<String>()
     };
     assert_eq!(order("d"), "43210");
     assert_eq!(order("elsewhere"), "43210", "set without a history: still as they join");
-    assert!(in_order(Vec::new(), None).is_empty());
+    assert!(order::in_order(Vec::new(), None).moves.is_empty());
 }
 
 #[test]
