@@ -173,6 +173,13 @@ impl Fake {
         newest.at -= by;
     }
 
+    /// The newest move of the object is dated so far in the future.
+    pub(super) fn ahead(&self, object: &ObjectRef, by: Duration) {
+        let mut told = self.0.lock();
+        let newest = told.rows.get_mut(object).and_then(|row| row.moves.first_mut()).expect("was moved");
+        newest.at += by;
+    }
+
     pub(super) fn zoned(&self) {
         self.0.lock().zoned = true;
     }
