@@ -206,7 +206,10 @@ impl<W: Writer, J: Judge> Guard<W, J> {
         let is_stale = |mark: &SystemTime| now.duration_since(*mark).is_ok_and(|age| age > STALE);
         if let Some(mark) = ledger.watched().filter(is_stale) {
             let mark = Timestamp::from(mark).to_string();
-            tracing::warn!(mark, "the decision log's last mark is too old to go on from: nothing from before this start is put back");
+            tracing::warn!(
+                mark,
+                "the decision log's last mark is too old to go on from: nothing from before this start is put back"
+            );
         }
         let mark = ledger.watched().filter(|mark| !is_stale(mark));
         let limits = Mutex::new(Limits::new(options.budget, options.breaker, options.window));

@@ -382,7 +382,8 @@ async fn what_may_have_been_sent_is_not_sent_again() {
 async fn a_message_waits_for_the_rest_of_the_same_action_but_not_for_ever() {
     for (hold, messages) in [(Duration::from_secs(10), 1), (Duration::ZERO, 2)] {
         let gather = Duration::from_millis(10);
-        let running = Running::start(Options { gather, hold, breaker: 3, window: Duration::from_millis(150), ..options() });
+        let running =
+            Running::start(Options { gather, hold, breaker: 3, window: Duration::from_millis(150), ..options() });
         let tasks: Vec<_> = (0..5).map(|number| task(&number.to_string())).collect();
         for t in &tasks {
             running.fake.moved(t, "ada", "wip");

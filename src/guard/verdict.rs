@@ -81,7 +81,9 @@ impl<'a, J: Judge> Case<'a, J> {
     /// Whether our own move has followed the violating one.
     pub(super) fn is_answered(&self, violation: &Violation) -> bool {
         let Some(newest) = self.history.moves.first().filter(|newest| (self.is_us)(newest)) else { return false };
-        newest.from.as_ref() == Some(&violation.status) && violation.to.as_ref() == Some(&newest.to) && self.is_written(0)
+        newest.from.as_ref() == Some(&violation.status)
+            && violation.to.as_ref() == Some(&newest.to)
+            && self.is_written(0)
     }
 
     fn of_newest(&self) -> Result<Verdict, Unknown> {
@@ -112,7 +114,8 @@ impl<'a, J: Judge> Case<'a, J> {
         if allowed == rulings.len() {
             return Ok(Verdict::Nothing);
         }
-        let Some(Ruling::Forbidden { restriction, message }) = rulings.into_iter().next().filter(|_| allowed == 0) else {
+        let Some(Ruling::Forbidden { restriction, message }) = rulings.into_iter().next().filter(|_| allowed == 0)
+        else {
             return Ok(Verdict::Unclear(status.clone()));
         };
         // Whose it was stays open: nobody is told.
@@ -177,7 +180,8 @@ impl<'a, J: Judge> Case<'a, J> {
         let mut moves = self.history.moves.iter().enumerate().peekable();
         while let Some((_, moved)) = moves.next() {
             // Who set it is known where the history has that move as well.
-            let earlier = moves.peek().filter(|(_, earlier)| moved.from.as_ref().is_none_or(|from| *from == earlier.to));
+            let earlier =
+                moves.peek().filter(|(_, earlier)| moved.from.as_ref().is_none_or(|from| *from == earlier.to));
             let (status, by, own) = match (earlier, &moved.from) {
                 (Some((place, earlier)), _) => (&earlier.to, earlier.by.as_ref(), self.is_own(*place)?),
                 (None, Some(from)) => (from, None, false),

@@ -371,7 +371,14 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     fn first(&self) -> Box<Again> {
         let (first, most) = self.desk.options.retry;
-        Box::new(Again { backoff: Backoff::new(first, most), failures: 0, waits: 0, violation: None, person: None, said: false })
+        Box::new(Again {
+            backoff: Backoff::new(first, most),
+            failures: 0,
+            waits: 0,
+            violation: None,
+            person: None,
+            said: false,
+        })
     }
 
     fn wait(&mut self, object: ObjectRef, mut again: Box<Again>) {

@@ -48,7 +48,11 @@ pub(super) fn is_among(writes: &[PutBack], moves: &[Move], place: usize, is_us: 
     writes.iter().filter(|write| is(write, moved)).any(|write| {
         let Some(answered) = moves.iter().position(|moved| moved.id == write.change) else { return true };
         let newer = moves.iter().take(answered);
-        newer.enumerate().filter(|(_, moved)| is_us(moved) && is(write, moved)).last().is_some_and(|(at, _)| at == place)
+        newer
+            .enumerate()
+            .filter(|(_, moved)| is_us(moved) && is(write, moved))
+            .last()
+            .is_some_and(|(at, _)| at == place)
     })
 }
 
@@ -61,13 +65,7 @@ mod tests {
 
     fn moved(id: &str, by: &str, from: &str, to: &str) -> Move {
         let id_of = Id::from;
-        Move {
-            id: id_of(id),
-            by: Some(id_of(by)),
-            from: Some(id_of(from)),
-            to: id_of(to),
-            at: SystemTime::UNIX_EPOCH,
-        }
+        Move { id: id_of(id), by: Some(id_of(by)), from: Some(id_of(from)), to: id_of(to), at: SystemTime::UNIX_EPOCH }
     }
 
     fn write(change: &str) -> PutBack {
@@ -89,7 +87,8 @@ mod tests {
             moved("2", "ada", "approved", "final"),
             moved("1", "us", "final", "approved"),
         ];
-        let own = |change: &str| (0..5).filter(|place| is_among(&[write(change)], &moves, *place, is_us)).collect::<Vec<_>>();
+        let own =
+            |change: &str| (0..5).filter(|place| is_among(&[write(change)], &moves, *place, is_us)).collect::<Vec<_>>();
         assert_eq!(own("2"), [2], "not the one before, nor the later one of whoever shares the user");
         assert_eq!(own("forgotten"), [0, 2, 4]);
         assert!(!is_among(&[], &moves, 2, is_us) && !is_among(&[write("2")], &moves, 1, is_us));

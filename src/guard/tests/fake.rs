@@ -233,7 +233,8 @@ impl Writer for Fake {
         told.answers()?;
         told.sweeps.push(since);
         let zoned = told.zoned;
-        let moved = |row: &Row| row.moves.iter().any(|moved| (zoned || moved.at >= since) && statuses.contains(&moved.to));
+        let moved =
+            |row: &Row| row.moves.iter().any(|moved| (zoned || moved.at >= since) && statuses.contains(&moved.to));
         Ok(told.rows.iter().filter(|(_, row)| moved(row)).map(|(object, _)| object.clone()).collect())
     }
 

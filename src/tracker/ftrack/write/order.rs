@@ -41,7 +41,7 @@ fn rivals(second: &[Move], status: &Id, newest: &Move, older: &[Move]) -> Vec<Mo
     let may_be_last = |last: &&Move| {
         let rest: Vec<Move> = second.iter().filter(|moved| moved.id != last.id).cloned().collect();
         // Where they do not join at all, nothing says which was.
-        !any || last.from.is_some() && rest.is_empty() || joined(&rest, last.from.as_ref(), older).is_some()
+        !any || joined(&rest, last.from.as_ref(), older).is_some()
     };
     others.filter(may_be_last).cloned().collect()
 }
