@@ -1,5 +1,6 @@
 //! The supervisor against a source that does as it is told.
 
+mod along;
 mod fake;
 mod parts;
 mod told;
