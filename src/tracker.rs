@@ -26,7 +26,7 @@ pub mod writer;
 
 use std::fmt;
 use std::future::Future;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use futures_util::stream::BoxStream;
 
@@ -59,6 +59,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// Subscribes. Whatever changes after this returned is announced by the stream; its end means that the feed is lost.
     fn events(&self) -> impl Future<Output = Result<BoxStream<'static, Signal>, SourceError>> + Send;
+
+    /// Up to when what the stream has announced can be found by reading, where it announces some of it too early: as of a
+    /// later time the mirror is not known to be. `None`: whatever was announced can be read.
+    fn sure_until(&self) -> Option<Instant> {
+        None
+    }
 
     /// Reads all objects of the scope. `except` of the snapshot is left empty: the supervisor fills it.
     ///

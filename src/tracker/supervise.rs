@@ -321,9 +321,15 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
+        let told = self.source.sure_until().is_none();
+        if told && !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
             self.authorizer.heard(position);
         }
+    }
+
+    /// All that was read up to then is in the mirror.
+    fn equal_at(&self, at: Instant) {
+        self.authorizer.known_equal(self.source.sure_until().map_or(at, |sure| at.min(sure)));
     }
 
     /// Applies changes and keeps count.

@@ -1,6 +1,6 @@
 //! The connector against a server that answers as badly as it is told to.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -275,7 +275,9 @@ async fn what_is_below_is_read_level_by_level_once() {
     let server = Server::start(by(vec![(r#"parent_id in ("root")"#, Json::from(many))])).await;
     let ftrack = server.ftrack();
     assert_eq!(ftrack.reread(&[ObjectRef::new("object_subtree", "root")]).await, Ok(Vec::new()));
-    assert!(ftrack.shared.take_owed_load(), "all objects are loaded instead");
+    let due = tokio::time::timeout(Duration::from_secs(1), ftrack.shared.looks.due(Duration::ZERO)).await;
+    let large = Signal::Reload { scope: Scope::Large, objects: Vec::new() };
+    assert_eq!(due, Ok(large), "all objects are loaded instead");
 }
 
 #[tokio::test]
@@ -454,4 +456,20 @@ fn kinds_are_filed_under_their_tables() {
     assert_eq!(hinted_by("2::"), []);
     let frame = r#"5:::{"name":"ftrack.event","args":[{"topic":"ftrack.update","data":{"entities":[{"entityType":"user","entityId":"u"}]}}]}"#;
     assert_eq!(hinted_by(frame), [ObjectRef::new("user", "u")]);
+}
+
+#[tokio::test]
+async fn a_project_that_a_re_read_shows_for_the_first_time_is_loaded() {
+    let mut answers = seen();
+    let row = json!({"id": "p", "name": "p", "full_name": "P", "status": "active", "is_private": true});
+    answers.push(("from Project ", json!([row])));
+    let server = Server::start(by(answers)).await;
+    let ftrack = server.ftrack();
+    let project = [ObjectRef::new("project", "p")];
+    ftrack.reread(&project).await.unwrap();
+    let large = Signal::Reload { scope: Scope::Large, objects: Vec::new() };
+    let due = async || tokio::time::timeout(Duration::from_millis(200), ftrack.shared.looks.due(Duration::ZERO)).await;
+    assert_eq!(due().await, Ok(large));
+    ftrack.reread(&project).await.unwrap();
+    assert!(due().await.is_err(), "it is seen by now");
 }

@@ -196,12 +196,12 @@ impl Queue {
         covered
     }
 
-    /// Whether nothing waits to be read.
     /// How many more objects it takes.
     pub(super) fn room(&self) -> usize {
         self.most.saturating_sub(self.entries.len())
     }
 
+    /// Whether nothing waits to be read.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

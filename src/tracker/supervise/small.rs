@@ -217,7 +217,7 @@ impl<S: Source> Supervisor<S> {
             && self.state == crate::authorizer::Feed::Live
             && !self.is_load_owed()
         {
-            self.authorizer.known_equal(self.heard.steady);
+            self.equal_at(self.heard.steady);
         }
     }
 

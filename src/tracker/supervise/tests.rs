@@ -2,6 +2,7 @@
 
 mod along;
 mod fake;
+mod lag;
 mod parts;
 mod told;
 

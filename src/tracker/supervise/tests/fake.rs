@@ -54,6 +54,8 @@ struct Told {
     probes_refused: bool,
     failing: Option<(ObjectRef, SourceError)>,
     running: Vec<ObjectRef>,
+    /// What was announced since may not be readable yet.
+    sure_until: Option<Instant>,
     /// Of held re-reads, only those of this one.
     held_only: Option<ObjectRef>,
     at_once: usize,
@@ -137,6 +139,7 @@ impl Fake {
             probes_refused: false,
             failing: None,
             running: Vec::new(),
+            sure_until: None,
             held_only: None,
             at_once: 0,
             most_at_once: 0,
@@ -230,6 +233,10 @@ impl Fake {
         self.told.lock().failing = object.map(|object| (object, SourceError::Refused("403".into())));
     }
 
+    pub(super) fn sure(&self, until: Option<Instant>) {
+        self.told.lock().sure_until = until;
+    }
+
     pub(super) fn hold_logs(&self, hold: bool) {
         self.logs.send_replace(hold);
     }
@@ -274,6 +281,10 @@ impl Source for Fake {
 
     fn table(&self, kind: &str) -> Str {
         Str::from(if kind == "asset" { "entity" } else { kind })
+    }
+
+    fn sure_until(&self) -> Option<Instant> {
+        self.told.lock().sure_until
     }
 
     async fn probe(&self) -> Result<Str, SourceError> {
