@@ -112,7 +112,8 @@ pub enum Scope {
 /// What an event stream says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    /// These objects may have changed, appeared or gone. A kind may be named by its table.
+    /// These objects may have changed, appeared or gone. A kind may be named by its table. Without an id, all are meant
+    /// that were read of a table on first use.
     Changed { objects: Vec<ObjectRef>, cursor: Option<Str> },
     /// More of this scope changed than these objects, and it is not known what: load it soon.
     Reload { scope: Scope, objects: Vec<ObjectRef> },

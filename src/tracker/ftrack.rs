@@ -107,7 +107,7 @@ impl Ftrack {
 /// What a text frame of the event hub, whatever it is, says to re-read.
 pub fn hinted_by(frame: &str) -> Vec<ObjectRef> {
     match packet::parse(frame) {
-        Ok(packet::Packet::Event(event)) => hints::hints(&event).objects,
+        Ok(packet::Packet::Events(events)) => events.iter().flat_map(|event| hints::hints(event).objects).collect(),
         _ => Vec::new(),
     }
 }

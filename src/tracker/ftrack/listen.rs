@@ -131,7 +131,7 @@ impl Listener {
                 self.send(Message::text(packet::HEARTBEAT)).await?;
                 Ok(Some(Signal::Heartbeat))
             }
-            Ok(Packet::Event(event)) => Ok(Some(self.event(&event))),
+            Ok(Packet::Events(events)) => Ok(Some(self.events(&events))),
             Ok(Packet::Ack { number, answer }) => {
                 if let Some((_, told)) = self.unanswered.remove(&number) {
                     let _nobody_waits = told.send(hub::refused(&answer).map_or(Ok(()), Err));
@@ -158,8 +158,9 @@ impl Listener {
         Signal::Reload { scope: Scope::All, objects: Vec::new() }
     }
 
-    fn event(&mut self, event: &Json) -> Signal {
-        let Hints { mut objects, reload, projects, telling, unknown } = hints(event);
+    fn events(&mut self, events: &[Json]) -> Signal {
+        let Hints { mut objects, reload, projects, telling, unknown, .. } =
+            events.iter().map(hints).reduce(Hints::and).unwrap_or_default();
         for kind in telling {
             self.strange.tell(kind);
         }
@@ -208,8 +209,11 @@ impl Strange {
         let times = self.told.entry(kind.clone()).or_default();
         *times += 1;
         if *times == 1 {
-            tracing::warn!(%kind, "changes of an unknown type that may be about permissions: all people and roles are re-read");
+            tracing::warn!(
+                ?kind,
+                "changes of an unknown type that may be about permissions: all people and roles are re-read"
+            );
         }
-        tracing::debug!(%kind, times, all = self.telling, "an unknown type that may be about permissions");
+        tracing::debug!(?kind, times, all = self.telling, "an unknown type that may be about permissions");
     }
 }

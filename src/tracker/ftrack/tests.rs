@@ -212,7 +212,7 @@ async fn many_objects_are_one_request_and_only_they_are_taken() {
     answers.extend([
         // The first exists, the second is malformed, the third does not exist, the fourth was not asked for.
         ("from TypedContext ", json!([task_row("a"), {"__entity_type__": "Task", "id": "b"}, task_row("d")])),
-        ("from Appointment ", json!([{"id": "1", "context_id": "a", "resource_id": "u"}])),
+        ("from Appointment ", json!([{"id": "1", "type": "assignment", "context_id": "a", "resource_id": "u"}])),
     ]);
     let server = Server::start(by(answers)).await;
     let user = ObjectRef::new("user", "u");
@@ -385,7 +385,7 @@ async fn objects_are_handed_over_page_by_page_with_their_assignments() {
             Some(offset) if text.contains("from Appointment") => {
                 // Two for each object that is asked for, in pages of 150.
                 let ids: Vec<&str> = text.split('"').filter(|part| part.starts_with('t')).collect();
-                let all: Vec<_> = ids.iter().flat_map(|id| ["u", "v"].map(|resource| json!({"id": format!("{id}{resource}"), "context_id": id, "resource_id": resource}))).collect();
+                let all: Vec<_> = ids.iter().flat_map(|id| ["u", "v"].map(|resource| json!({"id": format!("{id}{resource}"), "type": "assignment", "context_id": id, "resource_id": resource}))).collect();
                 let until = (offset + 150).min(all.len());
                 let next = (until < all.len()).then_some(until);
                 json!({"data": all.get(offset..until).unwrap_or_default(), "metadata": {"next": {"offset": next}}})

@@ -9,7 +9,7 @@ use super::reads::Began;
 use super::{Done, Scope, Source, SourceError, Supervisor, Timer, within};
 use crate::directory::LAZY_RECORDS;
 use crate::model::change::{Batch, Change};
-use crate::model::id::ObjectRef;
+use crate::model::id::{Id, ObjectRef, Str};
 
 /// After so many failures in a row an object is put under quarantine, and tried on.
 const GIVE_UP: u32 = 8;
@@ -24,7 +24,9 @@ impl<S: Source> Supervisor<S> {
         for object in objects {
             let object = self.filed(object);
             self.audit.named(&object, self.options.queue);
-            if self.is_lazy(&object) {
+            if self.is_lazy(&object) && object.id == Id::EMPTY {
+                self.forget_table(Some(&object.kind));
+            } else if self.is_lazy(&object) {
                 self.drop_lazy(&object);
                 self.seen.objects(std::iter::once(object));
             } else {
@@ -66,9 +68,19 @@ impl<S: Source> Supervisor<S> {
 
     /// Drops everything that was read on first use.
     pub(super) fn forget_lazy(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        if !held.is_empty() {
-            self.apply(Batch::Delta(held.into_iter().map(Change::Forget).collect()));
+        self.forget_table(None);
+    }
+
+    /// Drops what was read of this table on first use, or of all.
+    fn forget_table(&mut self, table: Option<&Str>) {
+        let of = |object: &ObjectRef| table.is_none_or(|table| object.kind == *table);
+        for object in self.queue.running(|object| of(object) && self.is_lazy(object)) {
+            self.drop_lazy(&object);
+        }
+        let (dropped, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held).into_iter().partition(of);
+        self.held = held.into_iter().collect();
+        if !dropped.is_empty() {
+            self.apply(Batch::Delta(dropped.into_iter().map(Change::Forget).collect()));
         }
     }
 

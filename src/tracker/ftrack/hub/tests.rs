@@ -225,6 +225,16 @@ async fn what_comes_while_connecting_is_survived() {
 }
 
 #[tokio::test]
+async fn a_frame_of_several_events_is_read_whole() {
+    let event = |kind: &str, action: &str| json!({"topic": "ftrack.update", "data": {"entities": [{"entityType": kind, "entityId": "x", "action": action}]}});
+    let args = [event("user", "update"), event("note", "update"), event("group", "remove")];
+    let frame = format!("5:::{}", json!({"name": "ftrack.event", "args": args}));
+    let server = Server::subscribed(vec![send(&frame), send("0::")]).await;
+    let objects = ["user", "note", "group"].map(|kind| ObjectRef::new(kind, "x")).to_vec();
+    assert_eq!(server.signals().await[0], Signal::Reload { scope: Scope::Core, objects });
+}
+
+#[tokio::test]
 async fn nothing_but_the_end_of_the_link_ends_it() {
     let garbled = ["", ":", "hello", "5:::", "5:::{", "6:::x+[", r#"5:::{"name":"ftrack.event","args":[7]}"#];
     let passed_over = ["8::", "99::", "3:::x", "4:::[]", r#"5:::{"name":"other","args":[]}"#];
