@@ -26,7 +26,7 @@ pub mod writer;
 
 use std::fmt;
 use std::future::Future;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use futures_util::stream::BoxStream;
 
@@ -59,6 +59,12 @@ pub trait Source: Send + Sync + 'static {
 
     /// Subscribes. Whatever changes after this returned is announced by the stream; its end means that the feed is lost.
     fn events(&self) -> impl Future<Output = Result<BoxStream<'static, Signal>, SourceError>> + Send;
+
+    /// Up to when what the stream has announced can be found by reading, where it announces some of it too early: as of a
+    /// later time the mirror is not known to be. `None`: whatever was announced can be read.
+    fn sure_until(&self) -> Option<Instant> {
+        None
+    }
 
     /// Reads all objects of the scope. `except` of the snapshot is left empty: the supervisor fills it.
     ///
@@ -106,7 +112,8 @@ pub enum Scope {
 /// What an event stream says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    /// These objects may have changed, appeared or gone. A kind may be named by its table.
+    /// These objects may have changed, appeared or gone. A kind may be named by its table. Without an id, all are meant
+    /// that were read of a table on first use.
     Changed { objects: Vec<ObjectRef>, cursor: Option<Str> },
     /// More of this scope changed than these objects, and it is not known what: load it soon.
     Reload { scope: Scope, objects: Vec<ObjectRef> },

@@ -30,16 +30,17 @@ mod tests;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use futures_util::stream::BoxStream;
 use parking_lot::RwLock;
 use reqwest::Url;
 use serde_json::{Value as Json, json};
+use tokio::time::Instant;
 
 use self::client::Client;
 use self::hub::{Outbox, Pace};
+use self::looks::Looks;
 use self::own::Own;
 use self::query::Query;
 use self::sight::Sight;
@@ -76,8 +77,7 @@ struct Shared {
     sight: Sight,
     outbox: Outbox,
     own: Own,
-    /// More changed than single objects: the listener says so.
-    load_owed: AtomicBool,
+    looks: Looks,
     version: RwLock<Option<Str>>,
 }
 
@@ -97,7 +97,7 @@ impl Ftrack {
             sight: Sight::default(),
             outbox: Outbox::default(),
             own: Own::default(),
-            load_owed: AtomicBool::new(false),
+            looks: Looks::default(),
             version: RwLock::default(),
         };
         Ok(Self { shared: Arc::new(shared), pace: Pace::default() })
@@ -107,7 +107,7 @@ impl Ftrack {
 /// What a text frame of the event hub, whatever it is, says to re-read.
 pub fn hinted_by(frame: &str) -> Vec<ObjectRef> {
     match packet::parse(frame) {
-        Ok(packet::Packet::Event(event)) => hints::hints(&event).objects,
+        Ok(packet::Packet::Events(events)) => events.iter().flat_map(|event| hints::hints(event).objects).collect(),
         _ => Vec::new(),
     }
 }
@@ -134,9 +134,13 @@ impl Source for Ftrack {
         hub::listen(Arc::clone(&self.shared), self.pace).await
     }
 
+    fn sure_until(&self) -> Option<std::time::Instant> {
+        self.shared.looks.sure_until().map(Instant::into_std)
+    }
+
     async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
         let Shared { client, questions, sight, .. } = &*self.shared;
-        let mut snapshot = Snapshot::default();
+        let (mut snapshot, began) = (Snapshot::default(), Instant::now());
         if scope.core() {
             for (table, mut changes) in load::core(client, questions, progress).await? {
                 if table == Table::Project {
@@ -146,7 +150,7 @@ impl Source for Ftrack {
                     });
                     // What is in a project that nobody announced is not known.
                     if sight.loaded(projects) && !scope.large() {
-                        self.shared.owe_load();
+                        self.shared.looks.owe(Scope::Large);
                     }
                 }
                 if !snapshot.complete.contains(&Str::const_new(table.kind())) {
@@ -161,6 +165,9 @@ impl Source for Ftrack {
         }
         // Lists tell a key of fewer rights less, without a word: what they leave out would pass for gone.
         self.shared.check_identity().await?;
+        if scope == Scope::All {
+            self.shared.looks.loaded(began, self.pace.look);
+        }
         Ok(snapshot)
     }
 
@@ -177,15 +184,6 @@ impl Source for Ftrack {
 // === impl Shared ===
 
 impl Shared {
-    /// All objects must be loaded: more of them changed than can be re-read one by one.
-    fn owe_load(&self) {
-        self.load_owed.store(true, Ordering::Relaxed);
-    }
-
-    fn take_owed_load(&self) -> bool {
-        self.load_owed.swap(false, Ordering::Relaxed)
-    }
-
     /// The server's version, if it lets us in and shows what it must.
     async fn check_identity(&self) -> Result<Str, SourceError> {
         let roles = [("SecurityRole", Table::SecurityRole), ("UserSecurityRole", Table::UserSecurityRole)];

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariant: an object is read by at most one request at a time, and what is read is applied in the order of reading.
-//! Invariant: what was hinted while a load was under way is not overwritten by the load, but re-read.
+//! What a re-read brings unasked is applied where nothing else can have read it since that one began, and re-read else.
+//! Invariant: what was hinted or re-read while a load was under way is not overwritten by the load.
 //! Invariant: memory is bounded; where more is announced than is remembered, everything is loaded.
 
 mod audit;
@@ -16,6 +17,7 @@ mod feed;
 mod large;
 mod queue;
 mod reader;
+mod reads;
 mod small;
 mod stats;
 #[cfg(test)]
@@ -37,6 +39,7 @@ use self::doubts::Doubts;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
+use self::reads::{Began, Reads};
 pub use self::stats::{Counter, Stats};
 use self::told::Kept;
 use super::backoff::Backoff;
@@ -113,6 +116,7 @@ pub struct Supervisor<S> {
     /// When the last load began: what it found, it found since the one before.
     read: SystemTime,
     in_flight: usize,
+    reads: Reads,
     flushing: bool,
     reconciles: u32,
     /// What was read on first use and not dropped since.
@@ -134,7 +138,7 @@ enum Done {
     Connected(Result<(Str, BoxStream<'static, Signal>), SourceError>),
     CaughtUp { since: SystemTime, found: Result<Option<CatchUp>, SourceError> },
     Loaded(Result<Snapshot, SourceError>),
-    Reread { objects: Vec<ObjectRef>, found: Result<Vec<Change>, SourceError> },
+    Reread { began: Began, objects: Vec<ObjectRef>, found: Result<Vec<Change>, SourceError> },
     Probed(Result<Str, SourceError>),
     Audited(Result<Option<CatchUp>, SourceError>),
     Time(Timer),
@@ -204,6 +208,7 @@ impl<S: Source> Supervisor<S> {
             seen: Teller::default(),
             read: SystemTime::now(),
             in_flight: 0,
+            reads: Reads::new(options.queue),
             flushing: false,
             reconciles: 0,
             held: FxHashSet::default(),
@@ -248,7 +253,7 @@ impl<S: Source> Supervisor<S> {
             Done::Connected(outcome) => self.connected(outcome),
             Done::CaughtUp { since, found } => self.caught_up(since, found),
             Done::Loaded(outcome) => self.load_ended(outcome),
-            Done::Reread { objects, found } => self.reread_ended(&objects, found),
+            Done::Reread { began, objects, found } => self.reread_ended(began, &objects, found),
             Done::Probed(outcome) => self.probed(outcome),
             Done::Audited(found) => self.audited(found),
             Done::Time(Timer::Connect) => self.connect(),
@@ -316,9 +321,15 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        if !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
+        let told = self.source.sure_until().is_none();
+        if told && !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
             self.authorizer.heard(position);
         }
+    }
+
+    /// All that was read up to then is in the mirror.
+    fn equal_at(&self, at: Instant) {
+        self.authorizer.known_equal(self.source.sure_until().map_or(at, |sure| at.min(sure)));
     }
 
     /// Applies changes and keeps count.

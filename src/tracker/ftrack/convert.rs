@@ -48,7 +48,7 @@ pub(super) fn assigned(rows: &[Row]) -> Assigned {
             continue;
         };
         let all = assigned.entry(context.to_owned()).or_insert_with(|| Ok(Vec::new()));
-        match (optional(row, "resource_id"), all) {
+        match (assignee(row), all) {
             (Ok(Some(resource)), Ok(all)) => all.push(resource.to_owned()),
             (Ok(None), _) | (Ok(Some(_)), Err(_)) => {}
             (Err(problem), all) => *all = Err(format!("in an assignment: {problem}")),
@@ -59,6 +59,14 @@ pub(super) fn assigned(rows: &[Row]) -> Assigned {
         resources.dedup();
     }
     assigned
+}
+
+/// Whom an appointment assigns. A server that passes over the filter sends allocations too, which assign nobody.
+fn assignee(row: &Row) -> Result<Option<&str>, String> {
+    match text(row, "type")? {
+        "assignment" => optional(row, "resource_id"),
+        _ => Ok(None),
+    }
 }
 
 /// An entity type as the pack writes it.

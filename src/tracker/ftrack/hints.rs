@@ -1,10 +1,12 @@
 //! What an event of ftrack says to re-read. An event is never taken for data: whoever is connected can send one.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 
 use super::query::is_id;
-use super::table::{APPOINTMENT, SUBTREE};
+use super::table::{APPOINTMENT, LAZY, SUBTREE};
 use crate::model::id::{Id, ObjectRef, Str};
 use crate::tracker::Scope;
 
@@ -17,6 +19,8 @@ pub(super) struct Hints {
     pub(super) objects: Vec<ObjectRef>,
     /// The event does not name all that changed: load this.
     pub(super) reload: Option<Scope>,
+    /// Tables of which whatever was read on first use is to be forgotten. Told among the objects, without an id.
+    forget: BTreeSet<&'static str>,
     /// Projects that are there, as the event says.
     pub(super) projects: Vec<Id>,
     /// Entity types that this version does not know and that may be about permissions.
@@ -29,8 +33,7 @@ pub(super) struct Hints {
 const TELLING: [&str; 6] = ["user", "role", "group", "permission", "security", "member"];
 
 /// Types that say nothing about who may do what here, without underscores.
-const NOISE: [&str; 62] = [
-    "asset",
+const NOISE: [&str; 61] = [
     "assettype",
     "assetversionlink",
     "assetversionstatuschange",
@@ -111,11 +114,13 @@ pub(super) fn hints(event: &Json) -> Hints {
             None => hints = hints.and_reload(Scope::All),
         }
         if hints.objects.len() > MOST {
-            return Hints { objects: Vec::new(), ..hints.and_reload(Scope::All) };
+            return Hints { objects: Vec::new(), forget: BTreeSet::new(), ..hints.and_reload(Scope::All) };
         }
     }
     let mut met = FxHashSet::default();
     hints.objects.retain(|object| met.insert(object.clone()));
+    let whole = |kind: &'static str| ObjectRef { kind: Str::const_new(kind), id: Id::EMPTY };
+    hints.objects.extend(std::mem::take(&mut hints.forget).into_iter().map(whole));
     hints.projects.sort_unstable();
     hints.projects.dedup();
     hints
@@ -164,6 +169,8 @@ fn read(entity: &Entity<'_>, mut hints: Hints) -> Hints {
         kind if kind.starts_with("accesskey") || kind.starts_with("apikey") => hints.and_reload(Scope::All),
         // Read on first use: what is not held needs no reading, and there is nothing to reload.
         "assetversion" => hints.and_lazy("assetversion", entity),
+        // Its versions are in the project of what it hangs on.
+        "asset" => hints.and_forget_if(entity.action != "add", "assetversion"),
         "note" => hints.and_lazy("note", entity),
         "timelog" => hints.and_lazy("timelog", entity),
         "list" => hints.and_lazy("list", entity),
@@ -185,6 +192,8 @@ fn object(entity: &Entity<'_>, hints: Hints) -> Hints {
     let moved = entity.action == "move" || entity.touches(&["showid", "project_id", "parent_id", "parentid"]);
     if moved && !matches!(&*entity.action, "add" | "remove") {
         hints.objects.extend(entity.id().map(|id| ObjectRef { kind: Str::const_new(SUBTREE), id }));
+        // What hangs on it or on what is below may be in another project now.
+        hints.forget.extend(LAZY);
     }
     hints
 }
@@ -235,8 +244,31 @@ impl Hints {
     }
 
     fn and_lazy(mut self, kind: &'static str, entity: &Entity<'_>) -> Self {
-        self.objects.extend(entity.id().map(|id| ObjectRef { kind: Str::const_new(kind), id }));
+        match entity.id() {
+            Some(id) => {
+                self.objects.push(ObjectRef { kind: Str::const_new(kind), id });
+                self
+            }
+            None => self.and_forget_if(true, kind),
+        }
+    }
+
+    fn and_forget_if(mut self, wanted: bool, kind: &'static str) -> Self {
+        self.forget.extend(wanted.then_some(kind));
         self
+    }
+
+    /// What both say.
+    pub(super) fn and(mut self, mut other: Self) -> Self {
+        self.objects.append(&mut other.objects);
+        self.forget.append(&mut other.forget);
+        self.projects.append(&mut other.projects);
+        self.telling.append(&mut other.telling);
+        self.unknown += other.unknown;
+        match other.reload {
+            Some(scope) => self.and_reload(scope),
+            None => self,
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use tokio_tungstenite::tungstenite::Message;
 use super::Shared;
 use super::hints::{Hints, hints};
 use super::hub::{self, Outgoing, Pace, Socket};
-use super::looks::Looks;
 use super::packet::{self, Packet};
 use crate::model::id::{ObjectRef, Str};
 use crate::tracker::{Scope, Signal};
@@ -30,7 +29,6 @@ pub(super) struct Listener {
     outgoing: mpsc::Receiver<Outgoing>,
     pace: Pace,
     ping: Interval,
-    looks: Looks,
     /// The last sign of the hub itself, and of anybody at the other end.
     alive: Instant,
     heard: Instant,
@@ -81,7 +79,6 @@ impl Listener {
             outgoing,
             pace,
             ping,
-            looks: Looks::new(pace.look),
             alive: now,
             heard: now,
             ponged: false,
@@ -97,7 +94,7 @@ impl Listener {
             let patience = if self.ponged { self.heard + self.pace.pong } else { self.alive + self.pace.silence };
             let frame = tokio::select! {
                 frame = timeout_at(patience.min(self.alive + self.pace.silence), self.socket.next()) => frame,
-                objects = self.looks.due() => return Ok(Signal::Changed { objects, cursor: None }),
+                signal = self.shared.looks.due(self.pace.look) => return Ok(signal),
                 Some(outgoing) = self.outgoing.recv() => {
                     self.publish(outgoing).await?;
                     continue;
@@ -106,9 +103,6 @@ impl Listener {
                     self.send(Message::Ping(Vec::new().into())).await?;
                     let (now, patience) = (Instant::now(), self.pace.step);
                     self.unanswered.retain(|_, (sent, told)| *sent + patience > now && !told.is_closed());
-                    if self.shared.take_owed_load() {
-                        return Ok(Signal::Reload { scope: Scope::Large, objects: Vec::new() });
-                    }
                     continue;
                 }
             };
@@ -137,7 +131,7 @@ impl Listener {
                 self.send(Message::text(packet::HEARTBEAT)).await?;
                 Ok(Some(Signal::Heartbeat))
             }
-            Ok(Packet::Event(event)) => Ok(Some(self.event(&event))),
+            Ok(Packet::Events(events)) => Ok(Some(self.events(&events))),
             Ok(Packet::Ack { number, answer }) => {
                 if let Some((_, told)) = self.unanswered.remove(&number) {
                     let _nobody_waits = told.send(hub::refused(&answer).map_or(Ok(()), Err));
@@ -160,11 +154,13 @@ impl Listener {
     fn unreadable(&mut self, problem: &str) -> Signal {
         self.strange.frames += 1;
         tracing::debug!(problem, frames = self.strange.frames, "a frame that cannot be read: everything is loaded");
+        self.shared.looks.add_load(Scope::All);
         Signal::Reload { scope: Scope::All, objects: Vec::new() }
     }
 
-    fn event(&mut self, event: &Json) -> Signal {
-        let Hints { mut objects, reload, projects, telling, unknown } = hints(event);
+    fn events(&mut self, events: &[Json]) -> Signal {
+        let Hints { mut objects, reload, projects, telling, unknown, .. } =
+            events.iter().map(hints).reduce(Hints::and).unwrap_or_default();
         for kind in telling {
             self.strange.tell(kind);
         }
@@ -174,7 +170,10 @@ impl Listener {
         }
         let unseen = self.shared.sight.named(projects);
         objects.extend(unseen.into_iter().map(|id| ObjectRef { kind: Str::const_new("project"), id }));
-        self.looks.add(&objects);
+        self.shared.looks.add(&objects);
+        if let Some(scope) = reload {
+            self.shared.looks.add_load(scope);
+        }
         match reload {
             Some(scope) => Signal::Reload { scope, objects },
             None if objects.is_empty() => Signal::Heartbeat,
@@ -210,8 +209,11 @@ impl Strange {
         let times = self.told.entry(kind.clone()).or_default();
         *times += 1;
         if *times == 1 {
-            tracing::warn!(%kind, "changes of an unknown type that may be about permissions: all people and roles are re-read");
+            tracing::warn!(
+                ?kind,
+                "changes of an unknown type that may be about permissions: all people and roles are re-read"
+            );
         }
-        tracing::debug!(%kind, times, all = self.telling, "an unknown type that may be about permissions");
+        tracing::debug!(?kind, times, all = self.telling, "an unknown type that may be about permissions");
     }
 }

@@ -20,8 +20,8 @@ pub(super) enum Packet {
     Heartbeat,
     /// The hub ends the connection.
     Disconnected,
-    /// An event of ftrack.
-    Event(Json),
+    /// Events of ftrack, mostly one.
+    Events(Vec<Json>),
     /// What the hub answers to the packet of ours with this number.
     Ack { number: u64, answer: Json },
     /// The hub refuses something, or everything.
@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Packet, NotAPacket> {
         "1" => Ok(Packet::Connected),
         "5" => event(data),
         "6" => ack(data),
-        "7" => Ok(Packet::Error(data.chars().take(200).collect())),
+        "7" => Ok(Packet::Error(data.chars().filter(|character| !character.is_control()).take(200).collect())),
         _ => Ok(Packet::Other),
     }
 }
@@ -71,9 +71,8 @@ fn event(data: &str) -> Result<Packet, NotAPacket> {
         Some(_) => return Ok(Packet::Other),
         None => return Err(NotAPacket("the event has no name")),
     }
-    let first = parsed.get_mut("args").and_then(Json::as_array_mut).and_then(|args| args.first_mut());
-    match first {
-        Some(event @ Json::Object(_)) => Ok(Packet::Event(event.take())),
+    match parsed.get_mut("args").and_then(Json::as_array_mut).map(std::mem::take) {
+        Some(events) if !events.is_empty() && events.iter().all(Json::is_object) => Ok(Packet::Events(events)),
         _ => Err(NotAPacket("the event has no content")),
     }
 }
@@ -97,7 +96,7 @@ mod tests {
 
     #[test]
     fn packets_as_the_hub_sends_them() {
-        let event = |data: Json| Packet::Event(data);
+        let event = |data: Json| Packet::Events(vec![data]);
         for (text, packet) in [
             ("1::", Packet::Connected),
             ("1", Packet::Connected),
@@ -108,6 +107,7 @@ mod tests {
             ("0", Packet::Disconnected),
             ("7:::unauthorised+reconnect", Packet::Error("unauthorised+reconnect".into())),
             ("7::", Packet::Error(String::new())),
+            ("7:::a\n\u{1b}[31mb", Packet::Error("a[31mb".into())),
             ("8::", Packet::Other),
             ("42::", Packet::Other),
             ("3:::hello", Packet::Other),
@@ -115,7 +115,11 @@ mod tests {
             ("5::/chat:{", Packet::Other),
             (r#"5:::{"name":"x","args":[]}"#, Packet::Other),
             (r#"5:::{"name":"ftrack.event","args":[{"a":"b:c::d"}]}"#, event(json!({"a": "b:c::d"}))),
-            (r#"5:12+::{"name":"ftrack.event","args":[{},{}],"new":1}"#, event(json!({}))),
+            (r#"5:12+::{"name":"ftrack.event","args":[{}],"new":1}"#, event(json!({}))),
+            (
+                r#"5:::{"name":"ftrack.event","args":[{"a":1},{"b":2}]}"#,
+                Packet::Events(vec![json!({"a": 1}), json!({"b": 2})]),
+            ),
             ("6:::4", Packet::Ack { number: 4, answer: Json::Null }),
             ("6:::4+[]", Packet::Ack { number: 4, answer: Json::Null }),
             (r#"6:::4+[{"success":true}]"#, Packet::Ack { number: 4, answer: json!({"success": true}) }),
@@ -141,6 +145,7 @@ mod tests {
             r#"5:::{"name":"ftrack.event"}"#,
             r#"5:::{"name":"ftrack.event","args":[]}"#,
             r#"5:::{"name":"ftrack.event","args":[7]}"#,
+            r#"5:::{"name":"ftrack.event","args":[{},7]}"#,
             "6:::",
             "6:::x+[]",
             "6:::4+[",
@@ -154,7 +159,7 @@ mod tests {
         let event = json!({"topic": "t", "data": {"message": "a: \"b\""}});
         let sent = send(7, &event);
         assert!(sent.starts_with("5:7+::{"), "{sent}");
-        assert_eq!(parse(&sent), Ok(Packet::Event(event)));
+        assert_eq!(parse(&sent), Ok(Packet::Events(vec![event])));
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use super::query::{IDS, Query, is_id, text, within};
 use super::table::{APPOINTMENT, SUBTREE, Table};
 use crate::model::change::Change;
 use crate::model::id::ObjectRef;
+use crate::tracker::Scope;
 
 /// How many objects below one that moved are re-read one by one. Beyond that all objects are loaded.
 const MOST_BELOW: usize = 20_000;
@@ -119,7 +120,10 @@ fn compare(shared: &Shared, asked: Asked, rows: &[(Table, Row)], assigned: &Assi
         }
         if left.get_mut(table.kind()).is_some_and(|ids| ids.remove(&object.id.to_string())) || is_held {
             if *table == Table::Project {
-                shared.sight.found(&object.id);
+                if shared.sight.found(&object.id) {
+                    // What is in it has announced nothing.
+                    shared.looks.owe(Scope::Large);
+                }
             }
             changes.push(convert::row(*table, row, assigned));
         }
@@ -147,7 +151,7 @@ async fn below(shared: &Shared, roots: BTreeSet<String>) -> Result<FxHashSet<Str
         level = ids.filter(|id| found.insert((*id).to_owned())).map(str::to_owned).collect();
         if found.len() > MOST_BELOW {
             tracing::info!(objects = found.len(), "a large part of the hierarchy moved: all objects are loaded");
-            shared.owe_load();
+            shared.looks.owe(Scope::Large);
             return Ok(FxHashSet::default());
         }
     }

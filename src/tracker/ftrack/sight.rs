@@ -42,29 +42,29 @@ impl Sight {
         unseen.collect()
     }
 
-    /// The project was read.
-    pub(super) fn found(&self, id: &Id) {
+    /// The project was read; returns whether it was not seen before.
+    pub(super) fn found(&self, id: &Id) -> bool {
         let mut held = self.0.lock();
         held.named.remove(id);
         held.warned.remove(id);
-        if held.seen.insert(id.clone()) {
-            tracing::debug!(project = %id, "a project is seen");
+        let appeared = held.seen.insert(id.clone());
+        if appeared {
+            tracing::debug!(project = ?id, "a project is seen");
         }
+        appeared
     }
 
-    /// The project was asked for and is not shown; returns whether that was worth a warning.
-    pub(super) fn missed(&self, id: &Id) -> bool {
+    /// The project was asked for and is not shown.
+    pub(super) fn missed(&self, id: &Id) {
         let mut held = self.0.lock();
         held.seen.remove(id);
-        let warned = held.named.contains(id) && held.warned.len() < MOST && held.warned.insert(id.clone());
-        if warned {
+        if held.named.contains(id) && held.warned.len() < MOST && held.warned.insert(id.clone()) {
             tracing::warn!(
-                project = %id,
+                project = ?id,
                 "an event names a project that the API key does not see, so whatever is in it is denied: award the project to \
                  the key in ftrack if it is a private one"
             );
         }
-        warned
     }
 }
 
@@ -82,11 +82,16 @@ mod tests {
         assert!(!sight.loaded(ids(&["open"]).into_iter()), "the first load");
         assert_eq!(sight.named(ids(&["open", "private"])), ids(&["private"]));
         assert_eq!(sight.named(ids(&["private"])), []);
-        assert!(sight.missed(&Id::from("private")) && !sight.missed(&Id::from("private")));
-        assert!(!sight.missed(&Id::from("deleted")), "nobody said that it is there");
+        let warned = || sight.0.lock().warned.iter().cloned().collect::<Vec<_>>();
+        sight.missed(&Id::from("private"));
+        sight.missed(&Id::from("private"));
+        sight.missed(&Id::from("deleted"));
+        assert_eq!(warned(), ids(&["private"]), "of the other nobody said that it is there");
         assert!(!sight.loaded(ids(&["open"]).into_iter()), "the same");
         assert_eq!(sight.named(ids(&["private"])), ids(&["private"]), "asked for again");
-        sight.found(&Id::from("private"));
+        assert!(sight.found(&Id::from("private")) && !sight.found(&Id::from("private")));
+        assert!(!sight.found(&Id::from("open")));
+        assert_eq!(warned(), []);
         assert_eq!(sight.named(ids(&["private"])), []);
         assert!(!sight.loaded(ids(&["open", "private"]).into_iter()), "that was found by an event");
         assert!(sight.loaded(ids(&["open", "awarded"]).into_iter()));

@@ -35,7 +35,7 @@ pub(super) const SUBTREE: &str = "object_subtree";
 /// What an event names where it does not tell whose assignment changed.
 pub(super) const APPOINTMENT: &str = "appointment";
 /// What is asked of an assignment.
-pub(super) const ASSIGNMENTS: &str = "id, context_id, resource_id";
+pub(super) const ASSIGNMENTS: &str = "id, type, context_id, resource_id";
 
 // === impl Table ===
 

@@ -2,7 +2,7 @@
 
 mod guarding;
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -214,7 +214,7 @@ async fn many_objects_are_one_request_and_only_they_are_taken() {
     answers.extend([
         // The first exists, the second is malformed, the third does not exist, the fourth was not asked for.
         ("from TypedContext ", json!([task_row("a"), {"__entity_type__": "Task", "id": "b"}, task_row("d")])),
-        ("from Appointment ", json!([{"id": "1", "context_id": "a", "resource_id": "u"}])),
+        ("from Appointment ", json!([{"id": "1", "type": "assignment", "context_id": "a", "resource_id": "u"}])),
     ]);
     let server = Server::start(by(answers)).await;
     let user = ObjectRef::new("user", "u");
@@ -277,7 +277,9 @@ async fn what_is_below_is_read_level_by_level_once() {
     let server = Server::start(by(vec![(r#"parent_id in ("root")"#, Json::from(many))])).await;
     let ftrack = server.ftrack();
     assert_eq!(ftrack.reread(&[ObjectRef::new("object_subtree", "root")]).await, Ok(Vec::new()));
-    assert!(ftrack.shared.take_owed_load(), "all objects are loaded instead");
+    let due = tokio::time::timeout(Duration::from_secs(1), ftrack.shared.looks.due(Duration::ZERO)).await;
+    let large = Signal::Reload { scope: Scope::Large, objects: Vec::new() };
+    assert_eq!(due, Ok(large), "all objects are loaded instead");
 }
 
 #[tokio::test]
@@ -385,7 +387,7 @@ async fn objects_are_handed_over_page_by_page_with_their_assignments() {
             Some(offset) if text.contains("from Appointment") => {
                 // Two for each object that is asked for, in pages of 150.
                 let ids: Vec<&str> = text.split('"').filter(|part| part.starts_with('t')).collect();
-                let all: Vec<_> = ids.iter().flat_map(|id| ["u", "v"].map(|resource| json!({"id": format!("{id}{resource}"), "context_id": id, "resource_id": resource}))).collect();
+                let all: Vec<_> = ids.iter().flat_map(|id| ["u", "v"].map(|resource| json!({"id": format!("{id}{resource}"), "type": "assignment", "context_id": id, "resource_id": resource}))).collect();
                 let until = (offset + 150).min(all.len());
                 let next = (until < all.len()).then_some(until);
                 json!({"data": all.get(offset..until).unwrap_or_default(), "metadata": {"next": {"offset": next}}})
@@ -456,4 +458,20 @@ fn kinds_are_filed_under_their_tables() {
     assert_eq!(hinted_by("2::"), []);
     let frame = r#"5:::{"name":"ftrack.event","args":[{"topic":"ftrack.update","data":{"entities":[{"entityType":"user","entityId":"u"}]}}]}"#;
     assert_eq!(hinted_by(frame), [ObjectRef::new("user", "u")]);
+}
+
+#[tokio::test]
+async fn a_project_that_a_re_read_shows_for_the_first_time_is_loaded() {
+    let mut answers = seen();
+    let row = json!({"id": "p", "name": "p", "full_name": "P", "status": "active", "is_private": true});
+    answers.push(("from Project ", json!([row])));
+    let server = Server::start(by(answers)).await;
+    let ftrack = server.ftrack();
+    let project = [ObjectRef::new("project", "p")];
+    ftrack.reread(&project).await.unwrap();
+    let large = Signal::Reload { scope: Scope::Large, objects: Vec::new() };
+    let due = async || tokio::time::timeout(Duration::from_millis(200), ftrack.shared.looks.due(Duration::ZERO)).await;
+    assert_eq!(due().await, Ok(large));
+    ftrack.reread(&project).await.unwrap();
+    assert!(due().await.is_err(), "it is seen by now");
 }

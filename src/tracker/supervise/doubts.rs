@@ -79,7 +79,7 @@ impl<S: Source> Supervisor<S> {
                 self.doubts.push(doubts);
             } else if let Some(as_of) = doubts.as_of {
                 // What was read is at least as new as the beginning, whatever came since.
-                self.authorizer.known_equal(as_of);
+                self.equal_at(as_of);
             }
         }
     }

@@ -66,6 +66,10 @@ impl<S: Source> Supervisor<S> {
             Signal::Reload { scope, objects } => {
                 self.stats.events.add(1);
                 self.hint(&objects);
+                if scope == Scope::All {
+                    // Loads leave out what is read on first use.
+                    self.forget_lazy();
+                }
                 self.audit.reload(scope);
                 self.announced(scope);
             }

@@ -101,6 +101,12 @@ impl Queue {
         self.entries.get(object).is_some_and(|entry| entry.running.is_some())
     }
 
+    /// Those that are being read and for which this holds.
+    pub(super) fn running(&self, which: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {
+        let running = self.entries.iter().filter(|(object, entry)| entry.running.is_some() && which(object));
+        running.map(|(object, _)| object.clone()).collect()
+    }
+
     /// The next objects for one request. What failed before goes alone, so that it fails nobody else.
     pub(super) fn take(&mut self, most: usize) -> Vec<ObjectRef> {
         let mut taken = Vec::new();
@@ -196,12 +202,12 @@ impl Queue {
         covered
     }
 
-    /// Whether nothing waits to be read.
     /// How many more objects it takes.
     pub(super) fn room(&self) -> usize {
         self.most.saturating_sub(self.entries.len())
     }
 
+    /// Whether nothing waits to be read.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -1,12 +1,15 @@
 //! Single objects: hints, re-reads, first-use reads.
 
+use rustc_hash::FxHashSet;
+
 use super::large::Why;
 use super::queue::{Hinted, Settled};
 use super::reader::Request;
+use super::reads::Began;
 use super::{Done, Scope, Source, SourceError, Supervisor, Timer, within};
 use crate::directory::LAZY_RECORDS;
 use crate::model::change::{Batch, Change};
-use crate::model::id::ObjectRef;
+use crate::model::id::{Id, ObjectRef, Str};
 
 /// After so many failures in a row an object is put under quarantine, and tried on.
 const GIVE_UP: u32 = 8;
@@ -17,16 +20,28 @@ impl<S: Source> Supervisor<S> {
         if !self.source.capabilities().reread {
             return self.announced(Scope::All);
         }
-        let mut marks = Vec::new();
+        let mut wanted = Vec::new();
         for object in objects {
             let object = self.filed(object);
             self.audit.named(&object, self.options.queue);
-            if self.is_lazy(&object) {
+            if self.is_lazy(&object) && object.id == Id::EMPTY {
+                self.forget_table(Some(&object.kind));
+            } else if self.is_lazy(&object) {
                 self.drop_lazy(&object);
                 self.seen.objects(std::iter::once(object));
-                continue;
+            } else {
+                wanted.push(object);
             }
+        }
+        self.want_read(wanted);
+    }
+
+    /// These are to be read, from now on or once more. They are named by their tables.
+    fn want_read(&mut self, objects: Vec<ObjectRef>) {
+        let mut marks = Vec::new();
+        for object in objects {
             self.newer_than_load(&object);
+            self.reads.touch(&object);
             match self.queue.hint(&object) {
                 Hinted::Mark => marks.push(object),
                 Hinted::Known => {}
@@ -53,9 +68,19 @@ impl<S: Source> Supervisor<S> {
 
     /// Drops everything that was read on first use.
     pub(super) fn forget_lazy(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        if !held.is_empty() {
-            self.apply(Batch::Delta(held.into_iter().map(Change::Forget).collect()));
+        self.forget_table(None);
+    }
+
+    /// Drops what was read of this table on first use, or of all.
+    fn forget_table(&mut self, table: Option<&Str>) {
+        let of = |object: &ObjectRef| table.is_none_or(|table| object.kind == *table);
+        for object in self.queue.running(|object| of(object) && self.is_lazy(object)) {
+            self.drop_lazy(&object);
+        }
+        let (dropped, held): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held).into_iter().partition(of);
+        self.held = held.into_iter().collect();
+        if !dropped.is_empty() {
+            self.apply(Batch::Delta(dropped.into_iter().map(Change::Forget).collect()));
         }
     }
 
@@ -90,20 +115,27 @@ impl<S: Source> Supervisor<S> {
             }
             objects.iter().for_each(|object| self.newer_than_load(object));
             self.in_flight += 1;
+            let began = self.reads.begin(&objects);
             let source = std::sync::Arc::clone(&self.source);
             let patience = self.options.patience.saturating_mul(6);
             self.job(async move {
                 let found = within(patience, source.reread(&objects)).await;
-                Done::Reread { objects, found }
+                Done::Reread { began, objects, found }
             });
         }
     }
 
-    pub(super) fn reread_ended(&mut self, objects: &[ObjectRef], found: Result<Vec<Change>, SourceError>) {
+    pub(super) fn reread_ended(
+        &mut self,
+        began: Began,
+        objects: &[ObjectRef],
+        found: Result<Vec<Change>, SourceError>,
+    ) {
         self.in_flight -= 1;
         match found {
             Ok(changes) => {
                 self.stats.rereads.add(objects.len());
+                let changes = self.newest(began, objects, changes);
                 let changed = self.apply(Batch::Delta(changes));
                 self.stats.changed.add(changed);
                 self.rereading.reset();
@@ -119,7 +151,33 @@ impl<S: Source> Supervisor<S> {
             }
             Err(error) => self.reread_failed(objects, &error),
         }
+        self.reads.end(began);
         self.flush();
+    }
+
+    /// What of these changes can be applied. What nobody asked for and may be older than another read of it is read again.
+    fn newest(&mut self, began: Began, asked: &[ObjectRef], mut changes: Vec<Change>) -> Vec<Change> {
+        let asked: FxHashSet<&ObjectRef> = asked.iter().collect();
+        let mut doubtful = FxHashSet::default();
+        changes.retain(|change| {
+            let Some(object) = subject(change).map(|object| self.filed(&object)) else { return true };
+            let is_doubtful =
+                !asked.contains(&object) && (self.queue.is_running(&object) || self.reads.is_touched(&object, began));
+            if is_doubtful {
+                doubtful.insert(object);
+            }
+            !is_doubtful
+        });
+        for change in &changes {
+            if let Some(object) = subject(change).map(|object| self.filed(&object)) {
+                self.newer_than_load(&object);
+                self.reads.touch(&object);
+            }
+        }
+        if !doubtful.is_empty() {
+            self.want_read(doubtful.into_iter().collect());
+        }
+        changes
     }
 
     fn reread_failed(&mut self, objects: &[ObjectRef], error: &SourceError) {
@@ -171,7 +229,7 @@ impl<S: Source> Supervisor<S> {
             && self.state == crate::authorizer::Feed::Live
             && !self.is_load_owed()
         {
-            self.authorizer.known_equal(self.heard.steady);
+            self.equal_at(self.heard.steady);
         }
     }
 
@@ -185,5 +243,14 @@ impl<S: Source> Supervisor<S> {
             self.want(Scope::All, Why::Gap);
             self.load();
         }
+    }
+}
+
+/// The object that a change is about. A team comes with its project and is as new as that.
+fn subject(change: &Change) -> Option<ObjectRef> {
+    match change {
+        Change::Upsert(record) => Some(record.object()),
+        Change::Remove(object) | Change::Forget(object) | Change::Quarantine { object, .. } => Some(object.clone()),
+        Change::Team { .. } | Change::Join { .. } | Change::Leave { .. } => None,
     }
 }

@@ -1,6 +1,8 @@
 //! The supervisor against a source that does as it is told.
 
+mod along;
 mod fake;
+mod lag;
 mod parts;
 mod told;
 

@@ -55,12 +55,14 @@ fn people_and_keys_share_a_table() {
 #[test]
 fn objects_have_their_class_and_who_is_assigned() {
     let rows = [
-        json!({"id": "1", "context_id": "t", "resource_id": "u"}),
-        json!({"id": "2", "context_id": "t", "resource_id": "g"}),
-        json!({"id": "3", "context_id": "t", "resource_id": "u"}),
-        json!({"id": "4", "context_id": "t", "resource_id": null}),
-        json!({"id": "5", "context_id": "x", "resource_id": 7}),
-        json!({"id": "6", "resource_id": "u"}),
+        json!({"id": "1", "type": "assignment", "context_id": "t", "resource_id": "u"}),
+        json!({"id": "2", "type": "assignment", "context_id": "t", "resource_id": "g"}),
+        json!({"id": "3", "type": "assignment", "context_id": "t", "resource_id": "u"}),
+        json!({"id": "4", "type": "assignment", "context_id": "t", "resource_id": null}),
+        json!({"id": "5", "type": "assignment", "context_id": "x", "resource_id": 7}),
+        json!({"id": "6", "type": "assignment", "resource_id": "u"}),
+        json!({"id": "7", "type": "allocation", "context_id": "t", "resource_id": "allocated"}),
+        json!({"id": "8", "context_id": "z", "resource_id": "u"}),
     ];
     let assigned = assigned(&rows.map(map));
     let task = |class: &str, id: &str, parent: Json| json!({"__entity_type__": class, "id": id, "name": "comp", "project_id": "p", "parent_id": parent, "status_id": "s", "type_id": null});
@@ -89,6 +91,8 @@ fn objects_have_their_class_and_who_is_assigned() {
     }
     let bad = row(Table::Object, &map(task("Task", "x", json!(null))), &assigned);
     assert!(matches!(&bad, Change::Quarantine { object, .. } if *object == ObjectRef::new("object", "x")), "{bad:?}");
+    let untold = row(Table::Object, &map(task("Task", "z", json!(null))), &assigned);
+    assert!(matches!(untold, Change::Quarantine { .. }), "of what type the appointment is: {untold:?}");
 }
 
 #[test]

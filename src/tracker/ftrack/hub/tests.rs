@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::model::id::ObjectRef;
-use crate::tracker::Scope;
 use crate::tracker::ftrack::{Config, Ftrack};
 use crate::tracker::secret::TokenSource;
+use crate::tracker::{Scope, Source as _};
 
 const GREETING: &str = "67a93c66e9d044c0b126:60:60:websocket,xhr-polling";
 const ACK: &str = r#"6:::1+[{"success": true}]"#;
@@ -225,6 +225,16 @@ async fn what_comes_while_connecting_is_survived() {
 }
 
 #[tokio::test]
+async fn a_frame_of_several_events_is_read_whole() {
+    let event = |kind: &str, action: &str| json!({"topic": "ftrack.update", "data": {"entities": [{"entityType": kind, "entityId": "x", "action": action}]}});
+    let args = [event("user", "update"), event("note", "update"), event("group", "remove")];
+    let frame = format!("5:::{}", json!({"name": "ftrack.event", "args": args}));
+    let server = Server::subscribed(vec![send(&frame), send("0::")]).await;
+    let objects = ["user", "note", "group"].map(|kind| ObjectRef::new(kind, "x")).to_vec();
+    assert_eq!(server.signals().await[0], Signal::Reload { scope: Scope::Core, objects });
+}
+
+#[tokio::test]
 async fn nothing_but_the_end_of_the_link_ends_it() {
     let garbled = ["", ":", "hello", "5:::", "5:::{", "6:::x+[", r#"5:::{"name":"ftrack.event","args":[7]}"#];
     let passed_over = ["8::", "99::", "3:::x", "4:::[]", r#"5:::{"name":"other","args":[]}"#];
@@ -342,4 +352,45 @@ fn refusals() {
     ] {
         assert_eq!(refused(&answer).as_deref(), expected, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn what_the_last_link_named_is_looked_at_after_it() {
+    let objecttype = json!({"entityType": "objecttype", "entityId": "o", "action": "update", "keys": ["name"]});
+    let event = json!({"topic": "ftrack.update", "data": {"entities": [objecttype]}});
+    let reload = format!("5:::{}", json!({"name": "ftrack.event", "args": [event]}));
+    let server = Server::subscribed(vec![update("user", "u"), send(&reload), send("5:::{"), send("0::")]).await;
+    let ftrack = server.ftrack();
+    let started = Instant::now();
+    let signals: Vec<_> = listen(Arc::clone(&ftrack.shared), PACE).await.unwrap().collect().await;
+    assert_eq!(signals.len(), 4, "{signals:?}");
+    let sure = ftrack.sure_until().unwrap();
+    assert!(sure >= started.into_std() && sure <= Moment::now());
+    let (mut objects, mut scope) = (Vec::new(), None);
+    while ftrack.sure_until().is_some() {
+        match ftrack.shared.looks.due(PACE.look).await {
+            Signal::Changed { objects: due, .. } => objects.extend(due),
+            Signal::Reload { scope: due, objects: also } => {
+                objects.extend(also);
+                scope = Some(due);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((objects, scope), (vec![ObjectRef::new("user", "u")], Some(Scope::All)));
+    assert!(started.elapsed() >= PACE.look);
+}
+
+#[tokio::test]
+async fn a_load_that_is_owed_is_told_at_once() {
+    let server = Server::subscribed(vec![Step::Silence]).await;
+    let ftrack = server.ftrack();
+    let slow = Pace { ping: Duration::from_secs(5), ..PACE };
+    let mut stream = listen(Arc::clone(&ftrack.shared), slow).await.unwrap();
+    let owing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ftrack.shared.looks.owe(Scope::Large);
+    };
+    let (signal, ()) = tokio::join!(stream.next(), owing);
+    assert_eq!(signal, Some(Signal::Reload { scope: Scope::Large, objects: Vec::new() }));
 }

@@ -54,11 +54,17 @@ struct Told {
     probes_refused: bool,
     failing: Option<(ObjectRef, SourceError)>,
     running: Vec<ObjectRef>,
+    /// What was announced since may not be readable yet.
+    sure_until: Option<Instant>,
+    /// Of held re-reads, only those of this one.
+    held_only: Option<ObjectRef>,
     at_once: usize,
     most_at_once: usize,
     /// How many tasks and entities a load hands over at once; without it, all come at the end.
     parts: Option<usize>,
     missed: Vec<ObjectRef>,
+    /// A re-read of the first brings the second unasked.
+    along: Option<(ObjectRef, ObjectRef)>,
     /// Loads fail after they have read everything.
     loads_fail: bool,
 }
@@ -133,10 +139,13 @@ impl Fake {
             probes_refused: false,
             failing: None,
             running: Vec::new(),
+            sure_until: None,
+            held_only: None,
             at_once: 0,
             most_at_once: 0,
             parts: None,
             missed: Vec::new(),
+            along: None,
             loads_fail: false,
         };
         let held = || Arc::new(watch::channel(false).0);
@@ -186,6 +195,11 @@ impl Fake {
         self.told.lock().missed = objects.to_vec();
     }
 
+    /// A re-read of the first brings the second unasked.
+    pub(super) fn bring_along(&self, with: ObjectRef, other: ObjectRef) {
+        self.told.lock().along = Some((with, other));
+    }
+
     pub(super) fn fail_loads(&self, fail: bool) {
         self.told.lock().loads_fail = fail;
     }
@@ -219,6 +233,10 @@ impl Fake {
         self.told.lock().failing = object.map(|object| (object, SourceError::Refused("403".into())));
     }
 
+    pub(super) fn sure(&self, until: Option<Instant>) {
+        self.told.lock().sure_until = until;
+    }
+
     pub(super) fn hold_logs(&self, hold: bool) {
         self.logs.send_replace(hold);
     }
@@ -229,6 +247,11 @@ impl Fake {
 
     pub(super) fn hold_rereads(&self, hold: bool) {
         self.rereads.send_replace(hold);
+    }
+
+    /// Re-reads that begin from now on are held only where they are of this one.
+    pub(super) fn hold_only(&self, object: ObjectRef) {
+        self.told.lock().held_only = Some(object);
     }
 
     /// Those of tasks and entities.
@@ -258,6 +281,10 @@ impl Source for Fake {
 
     fn table(&self, kind: &str) -> Str {
         Str::from(if kind == "asset" { "entity" } else { kind })
+    }
+
+    fn sure_until(&self) -> Option<Instant> {
+        self.told.lock().sure_until
     }
 
     async fn probe(&self) -> Result<Str, SourceError> {
@@ -319,7 +346,7 @@ impl Source for Fake {
 
     /// What is handed over was read at the beginning.
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
-        let (changes, fails) = {
+        let (changes, fails, held) = {
             let mut told = self.told.lock();
             told.calls.push(Call::Reread(objects.to_vec()));
             for object in objects {
@@ -333,11 +360,15 @@ impl Source for Fake {
                 None => Change::Remove(object.clone()),
             };
             let fails = told.failing.as_ref().filter(|(failing, _)| objects.contains(failing));
-            (objects.iter().map(now).collect(), fails.map(|(_, error)| error.clone()))
+            let held = told.held_only.as_ref().is_none_or(|only| objects.contains(only));
+            let along = told.along.iter().filter(|(with, _)| objects.contains(with)).map(|(_, other)| other);
+            (objects.iter().chain(along).map(now).collect(), fails.map(|(_, error)| error.clone()), held)
         };
         let _ended = Ended { told: &self.told, objects };
         tokio::time::sleep(Duration::from_millis(1)).await;
-        released(&self.rereads).await;
+        if held {
+            released(&self.rereads).await;
+        }
         fails.map_or(Ok(changes), Err)
     }
 

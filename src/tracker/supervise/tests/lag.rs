@@ -1,0 +1,64 @@
+//! Events that come before what they announce can be read, and those that do not name what is read on first use.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::fake::{Running, comment, task};
+use super::options;
+use crate::model::id::ObjectRef;
+use crate::tracker::{Scope, Signal};
+
+#[tokio::test]
+async fn the_mirror_is_no_younger_than_what_can_be_read_of_what_was_announced() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    running.fake.sure(Some(Instant::now()));
+    let announced = SystemTime::now();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.fake.changed(&[task()]);
+    running.until("read", async |running| running.stats.rereads.get() == 1).await;
+    running.fake.signal(Signal::Heartbeat);
+    running.idle().await;
+    let slack = Duration::from_millis(10);
+    assert!(running.authorizer.status().as_of <= announced + slack);
+    running.fake.sure(None);
+    running.fresh().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn all_that_was_read_on_first_use_of_a_table_is_forgotten_at_once() {
+    let running = Running::start(options()).await;
+    let reload = || Signal::Reload { scope: Scope::All, objects: Vec::new() };
+    let whole = || Signal::Changed { objects: vec![ObjectRef::new("comment", "")], cursor: None };
+    assert!(running.may_delete_comment().await);
+    running.fake.comment_by_another();
+    assert!(running.may_delete_comment().await, "held");
+    running.fake.signal(whole());
+    running.until("another's", async |running| !running.may_delete_comment().await).await;
+    let read = running.fake.rereads(&comment());
+    running.fake.signal(reload());
+    let again = async |running: &Running| {
+        running.may_delete_comment().await;
+        running.fake.rereads(&comment()) > read
+    };
+    running.until("read again", again).await;
+    assert_eq!(running.fake.rereads(&ObjectRef::new("comment", "")), 0);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_first_use_read_that_began_before_its_table_was_to_be_forgotten_is_done_again() {
+    let running = Running::start(options()).await;
+    running.fake.hold_rereads(true);
+    let asking = async { running.may_delete_comment().await };
+    let changing = async {
+        running.until("begun", async |running| running.fake.rereads(&comment()) == 1).await;
+        running.fake.comment_by_another();
+        running.fake.changed(&[ObjectRef::new("comment", "")]);
+        running.until("heard", async |running| running.stats.events.get() == 1).await;
+        running.fake.hold_rereads(false);
+    };
+    let (_, ()) = futures_util::join!(asking, changing);
+    running.until("another's", async |running| !running.may_delete_comment().await).await;
+    running.stop().await;
+}
