@@ -9,7 +9,7 @@
 //! of who moved the object to the status that it has now.
 //!
 //! Invariant: nothing is written that was not decided from a history read just before; one round trip lies between.
-//! Invariant: each move is put back at most once, and our own moves never.
+//! Invariant: each move is put back at most once, and our own put-backs never.
 //! Invariant: what is not known is not acted upon.
 
 mod limits;
@@ -19,25 +19,32 @@ mod tell;
 mod tests;
 mod verdict;
 mod watch;
+mod written;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
+use prost_types::Timestamp;
+use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
 
 use self::limits::{Limits, Permit};
 use self::recent::Recent;
-use self::verdict::{Verdict, Violation};
+use self::verdict::{Case, Verdict, Violation};
 use self::watch::Watch;
+use self::written::Written;
 use crate::authorizer::Authorizer;
 use crate::engine::Ruling;
-use crate::ledger::{Entry, Ledger, Outcome};
+use crate::ledger::{Entry, Ledger, Outcome, PutBack};
 use crate::model::id::{Id, ObjectRef, Str};
 use crate::tracker::SourceError;
 use crate::tracker::seen::Seen;
 use crate::tracker::writer::{History, Move, Writer};
+
+/// A mark of the log that is older is not gone on from: what came of so long ago is somebody's business by now.
+const STALE: Duration = Duration::from_secs(7 * 86_400);
 
 /// What the guard asks about restrictions.
 pub trait Judge: Send + Sync + 'static {
@@ -52,6 +59,9 @@ pub trait Judge: Send + Sync + 'static {
 
     /// Whether an object can be given this status.
     fn is_usable(&self, status: &Id) -> bool;
+
+    /// Whether there is such a person.
+    fn knows_person(&self, person: &Id) -> bool;
 
     /// Re-reads what [`Judge::restriction`] depends on. False where it could not be read.
     fn refresh(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> impl Future<Output = bool> + Send;
@@ -71,6 +81,8 @@ pub struct Options {
     pub queue: usize,
     /// How long what concerns one person is gathered into one message.
     pub gather: Duration,
+    /// How long a message waits at the most for what else of the same action is still being put back.
+    pub hold: Duration,
     /// How often one object, and all together, may be put back within the window.
     pub budget: usize,
     pub breaker: usize,
@@ -98,7 +110,10 @@ struct Desk<W, J> {
     options: Options,
     /// What was moved before that was dealt with by whoever watched then, or by nobody.
     since: SystemTime,
+    /// Nobody is known to have watched before.
+    is_first: bool,
     limits: Mutex<Limits>,
+    written: Mutex<Written>,
     /// Moves that are dealt with.
     settled: Mutex<Recent>,
 }
@@ -138,6 +153,7 @@ impl Default for Options {
             at_once: 4,
             queue: 10_000,
             gather: Duration::from_millis(500),
+            hold: Duration::from_secs(10),
             budget: 3,
             breaker: 60,
             window: Duration::from_secs(60),
@@ -168,6 +184,10 @@ impl Judge for Authorizer {
         Self::is_usable(self, status)
     }
 
+    fn knows_person(&self, person: &Id) -> bool {
+        Self::knows_person(self, person)
+    }
+
     async fn refresh(&self, object: &ObjectRef, status: &Id, person: Option<&Id>) -> bool {
         self.refresh_restriction(object, status, person).await
     }
@@ -182,9 +202,21 @@ impl Judge for Authorizer {
 impl<W: Writer, J: Judge> Guard<W, J> {
     /// A guard that has watched everything up to the ledger's last mark. Nothing happens until it runs.
     pub fn new(writer: W, judge: Arc<J>, ledger: Arc<Ledger>, options: Options) -> Self {
-        let since = ledger.watched().unwrap_or_else(SystemTime::now);
+        let now = SystemTime::now();
+        let is_stale = |mark: &SystemTime| now.duration_since(*mark).is_ok_and(|age| age > STALE);
+        if let Some(mark) = ledger.watched().filter(is_stale) {
+            let mark = Timestamp::from(mark).to_string();
+            tracing::warn!(
+                mark,
+                "the decision log's last mark is too old to go on from: nothing from before this start is put back"
+            );
+        }
+        let mark = ledger.watched().filter(|mark| !is_stale(mark));
         let limits = Mutex::new(Limits::new(options.budget, options.breaker, options.window));
-        let desk = Desk { writer, judge, ledger, options, since, limits, settled: Mutex::default() };
+        let written = Mutex::new(Written::new(ledger.put_back().to_vec()));
+        let (since, is_first) = (mark.unwrap_or(now), mark.is_none());
+        let settled = Mutex::default();
+        let desk = Desk { writer, judge, ledger, options, since, is_first, limits, written, settled };
         Self { desk: Arc::new(desk) }
     }
 
@@ -199,45 +231,66 @@ impl<W: Writer, J: Judge> Guard<W, J> {
 // === impl Desk ===
 
 impl<W: Writer, J: Judge> Desk<W, J> {
-    /// Looks at an object, and puts its status back where that must be. `tried`: what a write before has tried.
-    async fn look(&self, object: &ObjectRef, tried: Option<Violation>) -> Looked {
+    /// Looks at an object, and puts its status back where that must be. `tried`: what a write before has tried. `is_past`:
+    /// what may have been done before anybody watched was.
+    async fn look(&self, object: &ObjectRef, tried: Option<Violation>, is_past: bool) -> Looked {
         let history = match self.history(object, tried.as_ref()).await {
             Ok(history) => history,
             Err(looked) => return looked,
         };
-        if let Some((moved, status)) = verdict::newest(&history) {
-            if tried.is_none() && self.is_settled(object, moved) {
-                return Looked::Nothing;
-            }
-            // Groups change without a word: what the mirror has heard of them is not enough to judge anybody by.
-            if !self.judge.refresh(object, status, moved.by.as_ref()).await {
-                return Looked::Later;
-            }
+        if let Some((moved, _)) = verdict::newest(&history)
+            && tried.is_none()
+            && self.is_settled(object, moved, is_past)
+        {
+            self.settle(object, &moved.id);
+            return Looked::Nothing;
         }
-        let is_own = |moved: &_| self.writer.is_own(moved);
-        match verdict::of(object, &history, &*self.judge, is_own) {
-            Verdict::Nothing => match tried {
-                // The write that seemed to fail has come through.
-                Some(violation) if verdict::is_answered(&history, &violation, is_own) => Looked::Reverted(violation),
-                _ => {
-                    // Whoever may now was right to, whatever becomes of the group.
-                    if let Some((moved, _)) = verdict::newest(&history) {
-                        self.settle(object, &moved.id);
-                    }
-                    Looked::Nothing
+        let is_us = |moved: &Move| self.writer.is_us(moved);
+        let mut refreshed = FxHashSet::default();
+        let verdict = loop {
+            let writes = self.written.lock().of(object);
+            let (verdict, asked) = Case::new(object, &history, &*self.judge, &is_us, &writes).verdict();
+            let asked: Vec<_> = asked.into_iter().filter(|asked| refreshed.insert(asked.clone())).collect();
+            if asked.is_empty() {
+                break verdict;
+            }
+            for (status, person) in asked {
+                // Groups change without a word: what the mirror has heard of them is not enough to judge anybody by.
+                if !self.judge.refresh(object, &status, person.as_ref()).await {
+                    return Looked::Later;
                 }
-            },
+            }
+        };
+        if let Some(tried) = &tried {
+            let applied = !matches!(&verdict, Verdict::Violation(violation) if violation.change == tried.change);
+            self.limits.lock().sure(object, applied);
+        }
+        match verdict {
+            Verdict::Nothing => {
+                let answered = tried.filter(|violation| {
+                    let writes = self.written.lock().of(object);
+                    Case::new(object, &history, &*self.judge, &is_us, &writes).is_answered(violation)
+                });
+                // Whoever may now was right to, whatever becomes of the group.
+                if let Some((moved, _)) = verdict::newest(&history) {
+                    self.settle(object, &moved.id);
+                }
+                // The write that seemed to fail has come through.
+                answered.map_or(Looked::Nothing, Looked::Reverted)
+            }
             Verdict::Later => Looked::Later,
             Verdict::Unclear(status) => Looked::Unclear { status, name: history.name },
-            Verdict::Violation(violation) => self.put_back(object, violation).await,
+            Verdict::Violation(mut violation) => {
+                violation.by = violation.by.filter(|person| self.judge.knows_person(person));
+                self.put_back(object, &history, violation).await
+            }
         }
     }
 
-    /// Whether the move is ours, was dealt with, or is older than what is watched.
-    fn is_settled(&self, object: &ObjectRef, moved: &Move) -> bool {
-        self.settled.lock().contains(object, &moved.id)
-            || self.writer.is_own(moved)
-            || !self.writer.is_since(moved, self.since)
+    /// Whether the move was dealt with, or is older than what is watched.
+    fn is_settled(&self, object: &ObjectRef, moved: &Move, is_past: bool) -> bool {
+        let is_since = || self.writer.is_since(moved, self.since).unwrap_or(!is_past);
+        self.settled.lock().contains(object, &moved.id) || !is_since()
     }
 
     async fn history(&self, object: &ObjectRef, tried: Option<&Violation>) -> Result<History, Looked> {
@@ -248,26 +301,32 @@ impl<W: Writer, J: Judge> Desk<W, J> {
         }
     }
 
-    async fn put_back(&self, object: &ObjectRef, violation: Violation) -> Looked {
+    async fn put_back(&self, object: &ObjectRef, judged: &History, violation: Violation) -> Looked {
         let Some(to) = violation.to.clone() else { return Looked::Stuck(violation) };
         if self.options.dry_run {
             return Looked::Dry(violation);
         }
         // Nothing may have come between.
-        match self.history(object, Some(&violation)).await {
-            Ok(history) if verdict::newest(&history).is_some_and(|(moved, _)| moved.id == violation.change) => {}
+        let newest = |history: &History| verdict::newest(history).map(|(moved, _)| moved.id.clone());
+        let handle = match self.history(object, Some(&violation)).await {
+            Ok(now) if newest(&now) == newest(judged) && now.rivals.len() == judged.rivals.len() => now.handle,
             Ok(_) => return Looked::Later,
             Err(looked) => return looked,
-        }
+        };
         let permit = self.limits.lock().permit(object, std::time::Instant::now());
         match permit {
             Permit::Wait { wait, opened } => return Looked::Held { violation, wait, opened },
             Permit::Go => {}
         }
-        let written = self.within(self.writer.set_status(object, &to)).await;
+        let (status, change) = (violation.status.clone(), violation.change.clone());
+        let write = PutBack { object: object.clone(), from: status, to: to.clone(), change };
+        self.written.lock().add(write);
+        let written = self.within(self.writer.set_status(object, &handle, &to)).await;
         let mut limits = self.limits.lock();
-        if matches!(written, Err(SourceError::Refused(_))) {
-            limits.refused(object);
+        match &written {
+            Ok(()) => {}
+            Err(SourceError::Refused(_)) => limits.refused(object),
+            Err(_) => limits.unsure(object),
         }
         limits.done(written.is_ok(), std::time::Instant::now());
         drop(limits);

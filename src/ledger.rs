@@ -72,6 +72,17 @@ pub struct Entry {
     pub detail: String,
 }
 
+/// A write that puts a status back, done or tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    pub object: ObjectRef,
+    /// The status that it had, and the one that was written.
+    pub from: Id,
+    pub to: Id,
+    /// The tracker's id of the change that it answers.
+    pub change: Id,
+}
+
 /// Where the guard writes down what it does.
 #[derive(Debug)]
 pub struct Ledger {
@@ -79,6 +90,8 @@ pub struct Ledger {
     place: Option<Place>,
     /// Until when everything was watched, as the log said at the start.
     watched: Option<SystemTime>,
+    /// What was put back before, as the log said at the start, oldest first.
+    put_back: Vec<PutBack>,
     failing: AtomicBool,
 }
 
@@ -90,7 +103,7 @@ impl Ledger {
     /// # Errors
     /// Where the log cannot be read or written.
     pub fn open(place: Option<Place>) -> io::Result<Self> {
-        let watched = match &place {
+        let (watched, put_back) = match &place {
             Some(Place::File(path)) => {
                 let mut file = appended(path)?;
                 let tail = tail(&mut file)?;
@@ -98,16 +111,22 @@ impl Ledger {
                     // The last line was cut short; the next begins anew.
                     file.write_all(b"\n")?;
                 }
-                watched(&tail)
+                let entries = entries(&tail);
+                (watched(&entries), entries.iter().filter_map(put_back).collect())
             }
-            Some(Place::Stdout) | None => None,
+            Some(Place::Stdout) | None => (None, Vec::new()),
         };
-        Ok(Self { kept: Mutex::default(), place, watched, failing: AtomicBool::new(false) })
+        Ok(Self { kept: Mutex::default(), place, watched, put_back, failing: AtomicBool::new(false) })
     }
 
     /// Until when everything was watched by the last process that wrote into the same log.
     pub fn watched(&self) -> Option<SystemTime> {
         self.watched
+    }
+
+    /// What processes that wrote into the same log have put back of late, or tried to.
+    pub fn put_back(&self) -> &[PutBack] {
+        &self.put_back
     }
 
     /// Writes an entry down.
@@ -162,10 +181,29 @@ fn tail(file: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The last mark of the guard; without one the oldest of its entries, before which nothing is known.
-fn watched(tail: &str) -> Option<SystemTime> {
+/// The guard's own lines.
+fn entries(tail: &str) -> Vec<Value> {
     let entries = tail.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let entries: Vec<_> = entries.filter(|entry| entry.get("type").and_then(Value::as_str) == Some("guard")).collect();
+    entries.filter(|entry| entry.get("type").and_then(Value::as_str) == Some("guard")).collect()
+}
+
+/// The write that an entry tells of.
+fn put_back(entry: &Value) -> Option<PutBack> {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str);
+    let result = text("result")?;
+    if ![Outcome::Reverted, Outcome::Failed, Outcome::Parked].iter().any(|outcome| outcome.name() == result) {
+        return None;
+    }
+    Some(PutBack {
+        object: ObjectRef::new(text("kind")?, text("id")?),
+        from: Id::from(text("from")?),
+        to: Id::from(text("to")?),
+        change: Id::from(text("change")?),
+    })
+}
+
+/// The last mark of the guard; without one the oldest of its entries, before which nothing is known.
+fn watched(entries: &[Value]) -> Option<SystemTime> {
     let is_mark = |entry: &&Value| entry.get("result").and_then(Value::as_str) == Some(Outcome::Watched.name());
     let entry = entries.iter().rev().find(is_mark).or(entries.first())?;
     let at = entry.get("at").and_then(Value::as_str)?;

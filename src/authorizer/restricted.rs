@@ -19,6 +19,13 @@ impl Authorizer {
         mirror.policy.is_restricted_now(mirror.directory.view(), object)
     }
 
+    /// Whether the mirror has such a person.
+    pub fn knows_person(&self, person: &Id) -> bool {
+        let mirror = self.mirror.read();
+        let view = mirror.directory.view();
+        view.find(view.schema().subject.kind, person).is_some_and(|key| view.row(key).is_some())
+    }
+
     /// Whether an object can be given this status.
     pub fn is_usable(&self, status: &Id) -> bool {
         let mirror = self.mirror.read();

@@ -181,10 +181,8 @@ impl Writer<'_> {
     }
 
     fn renamed(&mut self, key: Key, table: KindNo, old: &State) {
-        let title = |state: &State| match state {
-            State::Record(row) => Some(Str::from(&*row.name)),
-            _ => None,
-        };
+        // What is not understood keeps its name: it would make another one's unambiguous.
+        let title = |state: &State| last_said(state).map(|row| Str::from(&*row.name));
         let (before, after) = (title(old), title(self.tables.state(key)));
         if before == after {
             return;
@@ -399,8 +397,5 @@ fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
 }
 
 fn name(state: &State, field: Option<u16>) -> Option<&str> {
-    match (state, field) {
-        (State::Record(row), Some(field)) => row.cell(field).text(),
-        _ => None,
-    }
+    last_said(state)?.cell(field?).text()
 }

@@ -101,19 +101,19 @@ impl<'a> View<'a> {
         one(self.tables.by_email.get(email))
     }
 
-    /// The one person with this id, else with this login, else with this e-mail address, else with this name.
+    /// The one person with this id; else the only one with this login, e-mail address or name.
     ///
     /// # Errors
-    /// Where the word, as far as one of these has it, does not tell one person.
+    /// Where the word does not tell one person.
     pub fn person(&self, word: &str) -> Result<Option<Key>, Ambiguous> {
         let kind = self.schema.subject.kind;
         if let Some(key) = self.find(kind, &Id::from(word)).filter(|key| self.row(*key).is_some()) {
             return Ok(Some(key));
         }
-        let or = |found: Option<Key>, next: Result<Option<Key>, Ambiguous>| found.map_or(next, |key| Ok(Some(key)));
-        let by_login = self.by_login(word)?;
-        let by_email = or(by_login, self.by_email(word))?;
-        or(by_email, one_of(self.by_name(kind, word)))
+        let found = [self.by_login(word)?, self.by_email(word)?, one_of(self.by_name(kind, word))?];
+        let mut found = found.into_iter().flatten();
+        let Some(first) = found.next() else { return Ok(None) };
+        if found.all(|other| other == first) { Ok(Some(first)) } else { Err(Ambiguous) }
     }
 
     /// How many records of each kind there are.

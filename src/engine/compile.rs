@@ -62,6 +62,8 @@ pub(super) struct Sources {
 pub(super) struct Names<'a> {
     pub(super) schema: &'a Schema,
     pub(super) roles: &'a [(Str, Str)],
+    /// The names of roles that are sets of rights.
+    pub(super) role_names: Vec<Str>,
     pub(super) paths: Vec<&'a PathSource>,
     pub(super) atoms: Vec<&'a AtomSource>,
     /// How many of the atoms are the overlay's.
@@ -119,7 +121,8 @@ pub(super) fn policy(
     let spellings = base.spellings.iter().filter_map(|spelling| spelled(spelling, &mut problems)).collect();
     let rights = reach::rights(&names, sets.clone(), &mut problems);
     let statuses = restrictions::statuses(&compiled, base, &mut problems);
-    let restrictions = restrictions::add(&mut compiled, statuses.as_ref(), base, over, &mut over_problems);
+    let restrictions =
+        restrictions::add(&mut compiled, statuses.as_ref(), base, over, &mut warnings, &mut over_problems);
     let list = buttons::list(&names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
@@ -274,6 +277,7 @@ impl Sources {
         Names {
             schema,
             roles,
+            role_names: over.roles.iter().chain(&base.roles).map(|role| role.name.what.clone()).collect(),
             paths: over.paths.iter().chain(&base.paths).collect(),
             atoms: over.atoms.iter().chain(&base.atoms).collect(),
             own_atoms: over.atoms.len(),

@@ -186,14 +186,10 @@ impl Condition {
                 matches.test(&actual, walk.view)
             }
             Self::Some { over, holds } => {
-                let objects = walk.values(over);
-                let mut truth = if objects.unknown { Truth::Unknown } else { Truth::No };
-                for object in &objects.list {
-                    let Val::Key(key) = *object else {
-                        truth = Truth::Unknown;
-                        continue;
-                    };
-                    let outer = walk.it.replace(key);
+                let (lists, unknown) = walk.objects(over);
+                let mut truth = if unknown { Truth::Unknown } else { Truth::No };
+                for key in lists.iter().flat_map(|list| list.keys()) {
+                    let outer = walk.it.replace(*key);
                     let one = holds.holds(walk);
                     walk.it = outer;
                     match one {

@@ -81,6 +81,7 @@ pub(super) struct FieldSource {
     pub(super) back: Option<Named<Str>>,
     /// Whether the list at the other end is kept by project.
     pub(super) by_project: bool,
+    pub(super) one: bool,
     pub(super) any: bool,
 }
 
@@ -259,19 +260,27 @@ fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSo
 
 fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<FieldSource> {
     if node.is_null() {
-        return Some(FieldSource { name, target: None, back: None, by_project: false, any: false });
+        return Some(FieldSource { name, target: None, back: None, by_project: false, one: false, any: false });
     }
     if matches!(node.data, Data::Scalar { .. }) {
         let target = self::name(node, problems);
         let any = target.what == "any";
-        return Some(FieldSource { name, target: (!any).then_some(target), back: None, by_project: false, any });
+        return Some(FieldSource {
+            name,
+            target: (!any).then_some(target),
+            back: None,
+            by_project: false,
+            one: false,
+            any,
+        });
     }
     let mut map = node.map(problems)?;
     let target = map.need("to", problems).map(|node| self::name(node, problems));
     let back = map.take("back").map(|node| self::name(node, problems));
     let by_project = map.take("back_here").map(|node| self::name(node, problems));
+    let one = map.take("one").is_some_and(|node| node.bool(problems) == Some(true));
     map.finish(problems);
-    Some(FieldSource { name, target, by_project: by_project.is_some(), back: by_project.or(back), any: false })
+    Some(FieldSource { name, target, by_project: by_project.is_some(), back: by_project.or(back), one, any: false })
 }
 
 fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSource> {

@@ -75,6 +75,8 @@ pub struct CaseKey {
     project: Place,
     value: Option<Key>,
     field: Str,
+    /// Which of the kinds that the mirror tells of, where they share one.
+    word: Str,
 }
 
 /// Finds the subject, the rule and the resource of a question. What the caller tells of an object that could be read
@@ -99,9 +101,12 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     let found = policy.rule(rule_id).ok_or_else(unknown_action)?;
     let (resource, project) = match found.reach {
         Reach::Resource => resource(view, kind, query, told)?,
+        // What it will hang on is where the mirror has it, and that must be where it is to be made.
         Reach::Project => match project(view, query) {
-            Place::Project(key) => (Target::Described, Place::Project(key)),
-            Place::Site | Place::Unknown => return Err(decided(Reason::ResourceUnknown, &[])),
+            Place::Project(key) if described_place(view, kind, query) == Place::Project(key) => {
+                (Target::Described, Place::Project(key))
+            }
+            _ => return Err(decided(Reason::ResourceUnknown, &[])),
         },
         Reach::Studio => (Target::Described, Place::Site),
         Reach::Site => (
@@ -117,6 +122,9 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         (None, _) | (Some(_), None | Some(Value::Null)) => true,
         (Some(value), Some(Value::Text(id))) => {
             let called = called(view, value.kind, id);
+            if let Some(odd) = called.iter().find(|key| matches!(view.state(**key), State::Quarantined(_))) {
+                return Err(decided(Reason::Quarantined, &[Dep::Node(*odd)]));
+            }
             !called.is_empty() && called.iter().all(|key| view.row(*key).is_some())
         }
         (Some(_), Some(_)) => false,
@@ -328,21 +336,21 @@ fn place_on(view: View<'_>, on: Key) -> Place {
 fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
     let schema = view.schema();
     let def = schema.kind(schema.table_of(kind));
-    let property = |name: &str| query.properties.as_deref()?.get(name)?.as_text().map(Id::from);
+    let property = |name: &str| query.properties.as_deref()?.get(name).filter(|value| **value != Value::Null);
     let from = def.and_then(|def| def.fields.get(usize::from(def.project_from?)));
+    let told_project = def.and_then(|def| def.told_project.as_ref());
     if let Some(field) = from {
-        let on = property(&field.name).and_then(|id| {
-            let on = field.target.and_then(|target| view.find(target, &id));
-            on.or_else(|| view.find(schema.subject.project, &id))
-        });
-        match on.map(|on| place_on(view, on)) {
-            Some(place @ Place::Project(_)) => return place,
-            _ if def.is_some_and(|def| def.told_project.is_none()) => return Place::Unknown,
-            _ => {}
+        let on = property(&field.name).map(|on| on.as_text().map(|id| hangs_on(view, field.target, &Id::from(id))));
+        match on {
+            Some(Some(Some(place))) => return place,
+            // Nothing is said or known of it: perhaps it is of a kind that is read on first use.
+            None | Some(Some(None)) if told_project.is_some() => {}
+            _ => return Place::Unknown,
         }
     }
-    let told = def.and_then(|def| property(def.told_project.as_ref()?));
-    match (told.map(|id| found_project(view, &id)), project(view, query)) {
+    let told = told_project.and_then(|name| property(name));
+    let told = told.map(|id| id.as_text().map_or(Place::Unknown, |id| found_project(view, &Id::from(id))));
+    match (told, project(view, query)) {
         (None, place) => place.or_unknown(),
         (Some(place), Place::Site) => place,
         // Two that differ tell none.
@@ -354,6 +362,24 @@ fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
             }
         }
     }
+}
+
+/// Where the object with this id is, of the kind or of one that an id may be of instead; `None` where nobody has heard of
+/// it.
+fn hangs_on(view: View<'_>, kind: Option<KindNo>, id: &Id) -> Option<Place> {
+    let schema = view.schema();
+    let table = schema.table_of(kind?);
+    let instead = schema.kind(table).into_iter().flat_map(|def| &def.links).filter(|link| link.either);
+    let tables = [table].into_iter().chain(instead.map(|link| schema.table_of(link.target)));
+    for key in tables.chain([schema.subject.project]).filter_map(|table| view.find(table, id)) {
+        match view.state(key) {
+            State::Record(_) => return Some(place_of(view, key)),
+            // It is there, and where is not known.
+            State::Quarantined(_) => return Some(Place::Unknown),
+            State::Unknown | State::Gone => {}
+        }
+    }
+    None
 }
 
 /// The project that the caller names.
@@ -402,6 +428,10 @@ impl Case<'_> {
             project: self.project,
             value,
             field: Str::from(field),
+            word: match &view.schema().others {
+                Some(others) if others.kind == self.kind => Str::from(self.query.kind),
+                _ => Str::default(),
+            },
         })
     }
 }

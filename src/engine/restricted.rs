@@ -23,8 +23,20 @@ pub(super) struct Statuses {
     pub(super) kind: KindNo,
     /// The field of a status that is false where it is no longer to be set.
     pub(super) active: Option<FieldNo>,
-    /// Kinds that have a status: the field with their own, and the rules by which they get another.
-    pub(super) of: Vec<(KindNo, FieldNo, Vec<u32>)>,
+    /// Kinds that have a status.
+    pub(super) of: Vec<OfKind>,
+}
+
+/// A kind that has a status.
+#[derive(Debug)]
+pub(super) struct OfKind {
+    pub(super) kind: KindNo,
+    /// The field with its own.
+    pub(super) field: FieldNo,
+    /// The rules by which it gets another; the first of them is asked about what was done.
+    pub(super) rules: Vec<u32>,
+    /// Fields that would set one and have no rule of their own.
+    pub(super) missing: Vec<Str>,
 }
 
 /// A restriction of the overlay.
@@ -133,7 +145,7 @@ impl Restricted {
     fn found(&self, view: View<'_>) -> Vec<Key> {
         let mut found = Vec::new();
         for named in &self.statuses {
-            found.extend(view.find(self.of, &Id::from(named.as_str())).filter(|key| view.row(*key).is_some()));
+            found.extend(view.find(self.of, &Id::from(named.as_str())));
             found.extend(view.by_name(self.of, named));
         }
         found
@@ -153,14 +165,20 @@ impl Allowed {
             Self::Group { of, kind, parent, named } => {
                 walk.note(Dep::Names(walk.view.schema().table_of(*kind)));
                 let Some(wanted) = one_named(walk.view, *kind, named) else { return Truth::No };
+                walk.note(Dep::Node(wanted));
                 within(of, *parent, wanted, walk)
             }
         }
     }
 
     /// What is wrong with the name of a person or group, as far as the mirror knows.
-    fn complaint(&self, view: View<'_>) -> Option<String> {
+    fn complaint(&self, view: View<'_>, roles: Option<KindNo>) -> Option<String> {
         match self {
+            Self::Role(Condition::HoldsRole(named)) => {
+                let by_id = roles.and_then(|kind| view.find(kind, &Id::from(named.as_str())));
+                let known = by_id.is_some() || roles.is_some_and(|kind| !view.by_name(kind, named).is_empty());
+                (!known).then(|| format!("there is no role `{named}`, so nobody has it"))
+            }
             Self::Role(_) => None,
             Self::Person(named) => match view.person(named) {
                 Ok(Some(_)) => None,
@@ -189,7 +207,7 @@ impl Allowed {
 fn one_named(view: View<'_>, kind: KindNo, named: &str) -> Option<Key> {
     let by_id = view.find(kind, &Id::from(named)).filter(|key| view.row(*key).is_some());
     by_id.or_else(|| match view.by_name(kind, named) {
-        [one] => Some(*one),
+        [one] => view.row(*one).map(|_| *one),
         _ => None,
     })
 }
@@ -265,7 +283,7 @@ impl Policy {
         let unknown = || (Ruling::Unknown, Vec::new());
         let Some((key, kind, _)) = self.with_status(view, object) else { return unknown() };
         let of_kind = self.statuses.as_ref().map(|statuses| (statuses.kind, &statuses.of));
-        let found = of_kind.and_then(|(no, of)| Some((no, of.iter().find(|(of, ..)| *of == kind)?.2.first()?)));
+        let found = of_kind.and_then(|(no, of)| Some((no, of.iter().find(|of| of.kind == kind)?.rules.first()?)));
         let Some((status_kind, rule)) = found else { return unknown() };
         let Some(status) = view.find(status_kind, status) else { return unknown() };
         let word = self.word_of(view, key);
@@ -325,7 +343,7 @@ impl Policy {
                     add(format!("there is no status `{named}`, so nothing is restricted by it"));
                 }
             }
-            restricted.allow.iter().filter_map(|allowed| allowed.complaint(view)).for_each(&mut add);
+            restricted.allow.iter().filter_map(|allowed| allowed.complaint(view, self.rights.roles)).for_each(&mut add);
             if let Some(word) = &restricted.word
                 && self.other_kind(view, word).is_none()
             {
@@ -345,8 +363,8 @@ impl Policy {
     fn with_status(&self, view: View<'_>, object: &ObjectRef) -> Option<(Key, KindNo, FieldNo)> {
         let key = view.find(view.schema().kind_no(&object.kind)?, &object.id)?;
         let kind = view.row(key)?.kind;
-        let (.., field, _) = self.statuses.as_ref()?.of.iter().find(|(of, ..)| *of == kind)?;
-        Some((key, kind, *field))
+        let of = self.statuses.as_ref()?.of.iter().find(|of| of.kind == kind)?;
+        Some((key, kind, of.field))
     }
 
     /// The word by which callers name the object's kind.

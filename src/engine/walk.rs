@@ -2,15 +2,16 @@
 
 mod actual;
 mod rights;
+mod roles;
 
 use smallvec::SmallVec;
 
 pub(super) use self::actual::Actual;
 use self::rights::Held;
-use super::condition::{RoleName, Truth};
+use super::condition::Truth;
 use super::path::{Literal, Path, Root, Step};
 use super::resolve::{Case, Place, Target};
-use crate::directory::{Cell, Grants, Membership, State, View};
+use crate::directory::{Cell, Grants, State, View};
 use crate::model::change::Dep;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{FieldNo, KindNo};
@@ -51,6 +52,23 @@ pub(super) enum Val<'v> {
     Key(Key),
     /// The id of an object that the mirror has never heard of.
     Foreign(&'v str),
+}
+
+/// Some objects.
+#[derive(Debug)]
+pub(super) enum Objects<'v> {
+    /// A list of the mirror, however long.
+    Held(&'v [Key]),
+    Found(SmallVec<[Key; 8]>),
+}
+
+impl Objects<'_> {
+    pub(super) fn keys(&self) -> &[Key] {
+        match self {
+            Self::Held(keys) => keys,
+            Self::Found(keys) => keys,
+        }
+    }
 }
 
 impl Val<'_> {
@@ -130,6 +148,35 @@ impl<'v> Walk<'v> {
             Root::Context | Root::Nothing => vals.unknown = true,
         }
         vals
+    }
+
+    /// The objects at the end of the path, in lists that are not copied where the mirror has them; and whether there may
+    /// be more that is not known.
+    pub(super) fn objects(&mut self, path: &'v Path) -> (SmallVec<[Objects<'v>; 4]>, bool) {
+        let mut lists = SmallVec::new();
+        let (mut vals, last) = match path.steps.split_last() {
+            Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
+                let mut from = self.root(&path.root);
+                for step in before {
+                    from = self.step(step, from);
+                }
+                (from, Some(last))
+            }
+            _ => (self.values(path), None),
+        };
+        let Some(last) = last else {
+            let keys: SmallVec<[Key; 8]> = vals.list.iter().filter_map(|val| val.key()).collect();
+            let unknown = vals.unknown || keys.len() < vals.list.len();
+            lists.push(Objects::Found(keys));
+            return (lists, unknown);
+        };
+        for val in &vals.list {
+            match val.key().and_then(|key| self.list(last, key)) {
+                Some(list) => lists.push(Objects::Held(list)),
+                None => vals.unknown = true,
+            }
+        }
+        (lists, vals.unknown)
     }
 
     /// Whether the path leads to nothing; a list at its end is gone through only as far as is needed.
@@ -315,6 +362,8 @@ impl<'v> Walk<'v> {
         let mut vals = Vals::default();
         let query = self.case.query;
         match query.properties.as_deref().and_then(|properties| properties.get(name)) {
+            // Of several, which one it would be is not known.
+            Some(Value::List(_)) if self.is_one(name) => vals.unknown = true,
             Some(value) => self.plain(value, target, &mut vals),
             None if query.complete => {}
             None => {
@@ -326,6 +375,14 @@ impl<'v> Walk<'v> {
             }
         }
         vals
+    }
+
+    /// Whether the field of the resource holds one value and no list.
+    fn is_one(&self, name: &str) -> bool {
+        let schema = self.view.schema();
+        let def = schema.kind(schema.table_of(self.case.kind));
+        let field = def.and_then(|def| def.fields.iter().find(|field| field.name == name));
+        field.is_some_and(|field| field.one)
     }
 
     /// A value from the question; a text that stands for an object is looked up.
@@ -379,89 +436,6 @@ impl<'v> Walk<'v> {
         let mut vals = Vals::default();
         self.plain(value, self.case.value_kind, &mut vals);
         Some(vals)
-    }
-
-    /// Whether the subject has a role in the project of the resource, where roles are records.
-    pub(super) fn has_role(&mut self, wanted: &RoleName) -> Truth {
-        let mut roles = Vals::default();
-        self.grants_into(self.case.subject, &mut roles, |grants| {
-            grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
-        });
-        let mut truth = if roles.unknown { Truth::Unknown } else { Truth::No };
-        for role in roles.list {
-            let Val::Key(key) = role else { continue };
-            let Some(row) = self.row(key) else {
-                truth = Truth::Unknown;
-                continue;
-            };
-            let is = match wanted {
-                RoleName::Id(id) => self.view.id(key) == Some(id),
-                RoleName::Name(name) => *row.name == *name.as_str(),
-            };
-            if is {
-                return Truth::Yes;
-            }
-        }
-        truth
-    }
-
-    /// A person's role in the project of the resource: `None` when not known, `Some(None)` when there is none.
-    ///
-    /// The project's own role wins over the site-wide one, unless the latter is fixed and `effective` is asked.
-    pub(super) fn role(&mut self, person: Key, effective: bool) -> Option<Option<&'v str>> {
-        // Most rules ask for the subject's role several times.
-        let memorable = effective && person == self.case.subject;
-        match self.role_here {
-            Some(role) if memorable => return role,
-            _ => {}
-        }
-        let role = self.find_role(person, effective);
-        if memorable {
-            self.role_here = Some(role);
-        }
-        role
-    }
-
-    fn find_role(&mut self, person: Key, effective: bool) -> Option<Option<&'v str>> {
-        let site = self.site_role(person)?;
-        let fixed = &self.view.schema().subject.fixed_roles;
-        if effective && site.is_some_and(|role| fixed.iter().any(|fixed| fixed == role)) {
-            return Some(site);
-        }
-        match self.case.project {
-            Place::Unknown => None,
-            Place::Site => Some(site),
-            Place::Project(project) => Some(self.member(person, project)?.and_then(|at| at.role.as_deref()).or(site)),
-        }
-    }
-
-    /// A person's site-wide role: `None` when not known, `Some(None)` when there is none.
-    pub(super) fn site_role(&mut self, person: Key) -> Option<Option<&'v str>> {
-        let Some(field) = self.view.schema().subject.role else { return Some(None) };
-        match self.row(person)?.cell(field) {
-            Cell::Unset => None,
-            cell => Some(cell.text()),
-        }
-    }
-
-    /// Whether the subject is in the project of the resource: `None` when that project is not known.
-    pub(super) fn in_team(&mut self) -> Option<bool> {
-        match self.case.project {
-            Place::Unknown => None,
-            Place::Site => Some(false),
-            Place::Project(project) => Some(self.member(self.case.subject, project)?.is_some()),
-        }
-    }
-
-    /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
-    fn member(&mut self, person: Key, project: Key) -> Option<Option<&'v Membership>> {
-        self.note(Dep::Member { person, project });
-        self.note(Dep::Node(project));
-        if matches!(self.view.state(project), State::Quarantined(_)) {
-            self.quarantined = true;
-            return None;
-        }
-        Some(self.view.member(person, project))
     }
 }
 

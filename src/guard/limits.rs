@@ -1,12 +1,12 @@
 //! The loop guard: how often one object may be put back, and a breaker over all of them.
 //!
-//! Our own moves are recognised, so no loop can begin with them; this bounds what somebody else's automation can make of
-//! it. Times are given, not taken.
+//! Our own put-backs are recognised, so no loop can begin with them; this bounds what somebody else's automation can make
+//! of it. Times are given, not taken.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::id::ObjectRef;
 
@@ -17,7 +17,9 @@ pub(super) struct Limits {
     most: usize,
     window: Duration,
     objects: FxHashMap<ObjectRef, VecDeque<Instant>>,
-    all: VecDeque<Instant>,
+    all: VecDeque<(ObjectRef, Instant)>,
+    /// Whose last write failed without a word on whether it was applied.
+    unsure: FxHashSet<ObjectRef>,
     breaker: Breaker,
 }
 
@@ -46,7 +48,15 @@ pub(super) enum Permit {
 
 impl Limits {
     pub(super) fn new(budget: usize, most: usize, window: Duration) -> Self {
-        Self { budget, most, window, objects: FxHashMap::default(), all: VecDeque::new(), breaker: Breaker::Closed }
+        Self {
+            budget,
+            most,
+            window,
+            objects: FxHashMap::default(),
+            all: VecDeque::new(),
+            unsure: FxHashSet::default(),
+            breaker: Breaker::Closed,
+        }
     }
 
     /// Whether the object may be put back now; if so, that counts.
@@ -54,9 +64,11 @@ impl Limits {
         let window = self.window;
         let passed = |at: &Instant| now.saturating_duration_since(*at) >= window;
         self.objects.retain(|_, times| times.back().is_some_and(|at| !passed(at)));
-        while self.all.front().is_some_and(passed) {
+        while self.all.front().is_some_and(|(_, at)| passed(at)) {
             self.all.pop_front();
         }
+        let objects = &self.objects;
+        self.unsure.retain(|object| objects.contains_key(object));
         let wait = |wait| Permit::Wait { wait, opened: false };
         let times = self.objects.get_mut(object);
         if let Some(times) = times {
@@ -82,16 +94,31 @@ impl Limits {
             }
             Breaker::Closed => {}
         }
-        self.all.push_back(now);
+        self.all.push_back((object.clone(), now));
         self.objects.entry(object.clone()).or_default().push_back(now);
         Permit::Go
     }
 
-    /// The tracker refused the write that was permitted last: nothing was put back.
+    /// The object's last write was not applied: nothing was put back.
     pub(super) fn refused(&mut self, object: &ObjectRef) {
-        self.all.pop_back();
+        self.unsure.remove(object);
+        if let Some(at) = self.all.iter().rposition(|(of, _)| of == object) {
+            self.all.remove(at);
+        }
         if let Some(times) = self.objects.get_mut(object) {
             times.pop_back();
+        }
+    }
+
+    /// Whether the object's last write was applied is not known.
+    pub(super) fn unsure(&mut self, object: &ObjectRef) {
+        self.unsure.insert(object.clone());
+    }
+
+    /// What was not known of the object's last write, if anything, is known now.
+    pub(super) fn sure(&mut self, object: &ObjectRef, applied: bool) {
+        if self.unsure.remove(object) && !applied {
+            self.refused(object);
         }
     }
 
@@ -128,8 +155,27 @@ mod tests {
         assert_eq!(limits.permit(&object(1), at(61)), wait(9));
         limits.refused(&object(1));
         assert_eq!(limits.permit(&object(1), at(61)), Permit::Go, "what was refused does not count");
+        limits.sure(&object(1), false);
+        assert_eq!(limits.permit(&object(1), at(61)), wait(9), "nothing was open");
+        limits.unsure(&object(1));
+        limits.sure(&object(1), false);
+        assert_eq!(limits.permit(&object(1), at(61)), Permit::Go, "nor what turned out not to be applied");
+        limits.unsure(&object(1));
+        limits.sure(&object(1), true);
+        assert_eq!(limits.permit(&object(1), at(61)), wait(9));
         let _another = limits.permit(&object(3), at(600));
         assert_eq!(limits.objects.len(), 1, "what is over is forgotten");
+    }
+
+    #[test]
+    fn what_is_given_back_is_the_objects_own() {
+        let mut limits = Limits::new(1, 3, MINUTE);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(limits.permit(&object(1), at(0)), Permit::Go);
+        assert_eq!(limits.permit(&object(2), at(50)), Permit::Go);
+        limits.refused(&object(1));
+        assert_eq!(limits.all.front(), Some(&(object(2), at(50))));
     }
 
     #[test]

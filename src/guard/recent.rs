@@ -1,6 +1,6 @@
 //! The moves that were dealt with of late: a bounded set, the oldest forgotten first.
 //!
-//! To forget one does no harm: the tracker's record shows what was put back.
+//! To forget one does little harm: the object is looked at once more, and judged as things are then.
 
 use std::collections::VecDeque;
 

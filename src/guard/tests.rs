@@ -4,9 +4,9 @@ mod fake;
 
 use std::time::{Duration, SystemTime};
 
-use self::fake::{Running, id, options, task};
+use self::fake::{Fake, Running, id, options, task};
 use super::Options;
-use crate::ledger::{Ledger, Outcome, Place};
+use crate::ledger::{Entry, Ledger, Outcome, Place};
 use crate::model::id::ObjectRef;
 
 #[tokio::test]
@@ -268,22 +268,228 @@ async fn a_status_that_no_move_of_the_history_led_to_counts_where_it_is_not_rest
 }
 
 #[tokio::test]
-async fn our_own_moves_begin_no_loop_though_we_are_in_no_group() {
+async fn our_own_put_backs_begin_no_loop_though_we_are_in_no_group() {
     let running = Running::start(options());
     let t = task("t");
-    running.fake.moved(&t, "ada", "wip");
-    running.fake.moved(&t, "us", "approved");
-    running.seen(std::slice::from_ref(&t));
-    running.until("looked", |running| running.fake.reads() >= 1).await;
-    running.fake.moved(&t, "ada", "final");
+    for (by, to) in [("bo", "wip"), ("lead", "approved"), ("ada", "final")] {
+        running.fake.moved(&t, by, to);
+    }
     running.seen(std::slice::from_ref(&t));
     running.until("put back", |running| running.fake.status(&t) == id("approved")).await;
     for _ in 0..5 {
         running.seen(std::slice::from_ref(&t));
+        running.idle().await;
     }
-    running.idle().await;
     assert_eq!(running.fake.writes().len(), 1);
+    // A person who shares our user is judged like anybody.
+    running.fake.moved(&t, "us", "final");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.writes().len() == 2).await;
+    assert_eq!(running.fake.status(&t), id("approved"));
+    running.fake.moved(&t, "bo", "wip");
+    running.fake.moved(&t, "us", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.writes().len() == 3).await;
+    assert_eq!(running.fake.status(&t), id("wip"));
     running.stop().await;
+}
+
+/// A lead approves, ada moves it on to `final`, which is put back; then the process begins anew.
+async fn put_back_and_begun_anew(log: Option<&std::path::Path>) -> (Running, ObjectRef) {
+    let ledger = || Ledger::open(log.map(|path| Place::File(path.to_path_buf()))).unwrap();
+    let running = Running::with(options(), ledger());
+    let t = task("t");
+    for (by, to) in [("bo", "wip"), ("lead", "approved"), ("ada", "final")] {
+        running.fake.moved(&t, by, to);
+    }
+    running.seen(std::slice::from_ref(&t));
+    running.until("noted", |running| running.entries(Outcome::Reverted).len() == 1).await;
+    running.idle().await;
+    let fake = running.fake.clone();
+    running.stop().await;
+    (Running::over(fake, options(), ledger()), t)
+}
+
+#[tokio::test]
+async fn after_a_restart_our_put_back_stays_and_with_it_what_the_lead_approved() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("decisions.jsonl");
+    for log in [Some(path.as_path()), None] {
+        let (running, t) = put_back_and_begun_anew(log).await;
+        // The tracker's clock may be ahead: for the guard it is a move of now.
+        running.fake.ahead(&t, Duration::from_secs(3600));
+        running.seen(std::slice::from_ref(&t));
+        running.idle().await;
+        assert_eq!((running.fake.writes().len(), running.fake.status(&t)), (1, id("approved")), "{log:?}");
+        // And it is what a later violation goes back to.
+        running.fake.moved(&t, "ada", "final");
+        running.seen(std::slice::from_ref(&t));
+        running.until("put back", |running| running.fake.writes().len() == 2).await;
+        assert_eq!(running.fake.status(&t), id("approved"), "{log:?}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn where_the_record_leaves_open_who_was_last_it_is_a_violation_only_if_none_of_them_may() {
+    let running = Running::start(options());
+    let (open, none) = (task("open"), task("none"));
+    for (t, rival) in [(&open, "lead"), (&none, "bo")] {
+        running.fake.moved(t, "ada", "wip");
+        running.fake.moved(t, "ada", "approved");
+        running.fake.rival(t, rival);
+    }
+    running.seen(&[open.clone(), none.clone()]);
+    running.until("unclear", |running| running.entries(Outcome::Unclear).len() == 1).await;
+    running.until("put back", |running| running.fake.status(&none) == id("wip")).await;
+    running.idle().await;
+    assert_eq!(running.fake.status(&open), id("approved"));
+    assert!(running.fake.messages().is_empty(), "whose it was is not known");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_exist_is_not_told() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.stranger("ghost");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ghost", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    running.idle().await;
+    assert!(running.fake.messages().is_empty());
+    assert_eq!(running.entries(Outcome::Reverted)[0].person, None);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_is_not_sent_again() {
+    let running = Running::start(options());
+    let t = task("t");
+    running.fake.silent();
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("told", |running| running.entries(Outcome::Told).len() == 1).await;
+    running.idle().await;
+    assert_eq!(running.fake.messages().len(), 1);
+    assert_eq!(running.entries(Outcome::Told)[0].detail, "not acknowledged");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_rest_of_the_same_action_but_not_for_ever() {
+    for (hold, messages) in [(Duration::from_secs(10), 1), (Duration::ZERO, 2)] {
+        let gather = Duration::from_millis(10);
+        let running =
+            Running::start(Options { gather, hold, breaker: 3, window: Duration::from_millis(150), ..options() });
+        let tasks: Vec<_> = (0..5).map(|number| task(&number.to_string())).collect();
+        for t in &tasks {
+            running.fake.moved(t, "ada", "wip");
+            running.fake.moved(t, "ada", "approved");
+        }
+        running.seen(&tasks);
+        running.until("all", |running| running.fake.writes().len() == 5).await;
+        running.idle().await;
+        let told = running.fake.messages();
+        assert!(told.len() >= messages && (messages > 1 || told.len() == 1), "{told:?}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn writes_that_fail_do_not_count_as_put_back() {
+    let running = Running::start(Options { budget: 1, tries: 9, window: Duration::from_secs(60), ..options() });
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.fake.unwritable(5);
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("wip")).await;
+    assert!(running.entries(Outcome::Held).is_empty());
+    assert_eq!(running.entries(Outcome::Failed).len(), 5);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_decides_where_it_goes_back_to_is_read_again_too() {
+    let running = Running::start(options());
+    let t = task("t");
+    for (by, to) in [("bo", "wip"), ("lead", "approved"), ("ada", "final")] {
+        running.fake.moved(&t, by, to);
+    }
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.fake.status(&t) == id("approved")).await;
+    let refreshed = running.fake.refreshed();
+    assert!(refreshed.contains(&Some(id("lead"))) && refreshed.contains(&Some(id("ada"))), "{refreshed:?}");
+    assert!(!refreshed.contains(&Some(id("bo"))), "anybody may set that: {refreshed:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_first_start_where_the_trackers_clock_does_not_tell_puts_nothing_back_of_what_was() {
+    let fake = Fake::default();
+    let (t, u) = (task("t"), task("u"));
+    fake.zoned();
+    for object in [&t, &u] {
+        fake.moved(object, "ada", "wip");
+        fake.moved(object, "ada", "approved");
+    }
+    let running = Running::over(fake, options(), Ledger::open(None).unwrap());
+    running.seen(std::slice::from_ref(&t));
+    running.until("looked", |running| running.fake.reads() >= 2).await;
+    running.idle().await;
+    assert!(running.fake.writes().is_empty());
+    running.fake.moved(&u, "ada", "final");
+    running.seen(&[u.clone(), t.clone()]);
+    running.until("put back", |running| running.fake.status(&u) == id("wip")).await;
+    running.idle().await;
+    assert_eq!(running.fake.writes().len(), 1, "what came later is watched");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_all_is_said_once_the_waits_are_used_up() {
+    let quick = (Duration::from_micros(10), Duration::from_micros(20));
+    let running = Running::start(Options { retry: quick, ..options() });
+    let t = task("t");
+    running.fake.moved(&t, "ada", "approved");
+    running.until("swept", |running| running.fake.sweeps().len() == 1).await;
+    running.fake.down(true);
+    running.seen(std::slice::from_ref(&t));
+    running.until("said", |running| running.entries(Outcome::Unclear).len() == 1).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_mark_of_long_ago_is_not_gone_on_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = || Ledger::open(Some(Place::File(dir.path().join("decisions.jsonl")))).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(8 * 86_400);
+    ledger().record(Entry { at: long_ago, ..Entry::new(Outcome::Watched) });
+    assert!(ledger().watched().is_some());
+    let started = SystemTime::now();
+    let running = Running::with(options(), ledger());
+    running.until("swept", |running| !running.fake.sweeps().is_empty()).await;
+    assert!(running.fake.sweeps()[0] >= started);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_marked_as_watched_while_a_message_is_gathered() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = || Ledger::open(Some(Place::File(dir.path().join("decisions.jsonl")))).unwrap();
+    let running = Running::with(Options { gather: Duration::from_secs(60), ..options() }, ledger());
+    let t = task("t");
+    running.fake.moved(&t, "ada", "wip");
+    running.fake.moved(&t, "ada", "approved");
+    running.seen(std::slice::from_ref(&t));
+    running.until("put back", |running| running.entries(Outcome::Reverted).len() == 1).await;
+    let noted = running.entries(Outcome::Reverted)[0].at;
+    running.stop().await;
+    let watched = ledger().watched().expect("the oldest entry");
+    assert!(watched.duration_since(noted).unwrap_or_default() < Duration::from_millis(1), "no mark");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use crate::model::id::{Id, ObjectRef, Str};
 use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
 use crate::tracker::seen::Seen;
-use crate::tracker::writer::Writer;
+use crate::tracker::writer::{Notified, Writer};
 
 /// How often telling somebody is tried.
 const TELL: u32 = 3;
@@ -46,6 +46,9 @@ pub(super) struct Watch<W: Writer, J: Judge> {
     warned: bool,
     /// Before that nothing was watched; until the first gap is told, the mirror is not whole.
     since: Option<SystemTime>,
+    /// What the first sweep has found, where nobody watched before: where the tracker's clock does not tell, it was moved
+    /// before anybody watched. `None` until then.
+    past: Option<FxHashSet<ObjectRef>>,
 }
 
 /// What is known of an object that is tried again.
@@ -55,6 +58,8 @@ struct Again {
     failures: u32,
     waits: u32,
     violation: Option<Violation>,
+    /// Who is told when it is put back.
+    person: Option<Id>,
     /// It was said already that it waits.
     said: bool,
 }
@@ -62,7 +67,7 @@ struct Again {
 enum Done {
     Looked { object: ObjectRef, again: Option<Box<Again>>, looked: Box<Looked> },
     Swept { since: SystemTime, found: Result<Vec<ObjectRef>, SourceError> },
-    Told { message: Message, tries: u32, outcome: Result<(), SourceError> },
+    Told { message: Message, tries: u32, outcome: Result<Notified, SourceError> },
     Look(ObjectRef),
     Sweep,
     Tell(Id, Str),
@@ -74,6 +79,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
     pub(super) fn new(desk: Arc<Desk<W, J>>) -> Self {
         let (first, most) = desk.options.retry;
         let since = desk.since;
+        let past = (!desk.is_first).then(FxHashSet::default);
         Self {
             desk,
             jobs: FuturesUnordered::new(),
@@ -88,6 +94,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
             sweeps: Backoff::new(first, most),
             warned: false,
             since: Some(since),
+            past,
         }
     }
 
@@ -159,9 +166,10 @@ impl<W: Writer, J: Judge> Watch<W, J> {
     fn look(&mut self, object: ObjectRef, again: Option<Box<Again>>) {
         self.running.insert(object.clone(), false);
         let desk = Arc::clone(&self.desk);
+        let is_past = self.past.as_ref().is_none_or(|past| past.contains(&object));
         self.job(async move {
             let tried = again.as_ref().and_then(|again| again.violation.clone());
-            let looked = Box::new(desk.look(&object, tried).await);
+            let looked = Box::new(desk.look(&object, tried, is_past).await);
             Done::Looked { object, again, looked }
         });
     }
@@ -209,6 +217,10 @@ impl<W: Writer, J: Judge> Watch<W, J> {
                 self.sweep();
             }
             Done::Tell(person, text) => {
+                let began = self.gathering.began(&person, &text);
+                if self.is_more_of(&person) && began.is_some_and(|began| began.elapsed() < self.desk.options.hold) {
+                    return self.at(self.desk.options.gather, Done::Tell(person, text));
+                }
                 if let Some(message) = self.gathering.take(person, text) {
                     self.telling += 1;
                     self.tell(message, 1);
@@ -222,8 +234,19 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         }
     }
 
+    /// Whether more of what the person did may be put back soon.
+    fn is_more_of(&self, person: &Id) -> bool {
+        let waits = || self.later.values().any(|again| again.person.as_ref() == Some(person));
+        !self.queue.is_empty() || !self.running.is_empty() || waits()
+    }
+
     fn looked(&mut self, object: ObjectRef, again: Option<Box<Again>>, looked: Looked) {
         let seen_again = self.running.remove(&object).unwrap_or(false);
+        if let Some(past) = &mut self.past
+            && !matches!(looked, Looked::Later | Looked::Failed { .. })
+        {
+            past.remove(&object);
+        }
         let desk = Arc::clone(&self.desk);
         match looked {
             Looked::Nothing => {}
@@ -279,6 +302,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
                     );
                 }
                 let mut again = again.unwrap_or_else(|| self.first());
+                again.person.clone_from(&violation.by);
                 if !std::mem::replace(&mut again.said, true) {
                     let seconds = wait.as_secs();
                     tracing::warn!(%object, seconds, "a forbidden status is put back later: too many were of late");
@@ -318,8 +342,14 @@ impl<W: Writer, J: Judge> Watch<W, J> {
             again.failures += u32::from(refused);
             again.waits += 1;
             if again.waits < WAITS {
-                self.wait(object, again);
+                return self.wait(object, again);
             }
+            tracing::warn!(%object, %error, "whether its status may be as it is cannot be told: its history cannot be read");
+            self.desk.ledger.record(Entry {
+                object: Some(object),
+                detail: format!("its history cannot be read: {error}"),
+                ..Entry::new(Outcome::Unclear)
+            });
             return;
         };
         if failures >= self.desk.options.tries {
@@ -334,13 +364,21 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         self.desk.record(Outcome::Failed, &object, &violation, error.to_string());
         let mut again = again.unwrap_or_else(|| self.first());
         again.failures = failures;
+        again.person.clone_from(&violation.by);
         again.violation = Some(violation);
         self.wait(object, again);
     }
 
     fn first(&self) -> Box<Again> {
         let (first, most) = self.desk.options.retry;
-        Box::new(Again { backoff: Backoff::new(first, most), failures: 0, waits: 0, violation: None, said: false })
+        Box::new(Again {
+            backoff: Backoff::new(first, most),
+            failures: 0,
+            waits: 0,
+            violation: None,
+            person: None,
+            said: false,
+        })
     }
 
     fn wait(&mut self, object: ObjectRef, mut again: Box<Again>) {
@@ -362,6 +400,7 @@ impl<W: Writer, J: Judge> Watch<W, J> {
                 tracing::debug!(objects = objects.len(), "swept what was not watched");
                 self.sweeping = false;
                 self.sweeps.reset();
+                self.past.get_or_insert_with(|| objects.iter().cloned().collect());
                 for object in objects {
                     let known = self.later.contains_key(&object) || self.queued.contains(&object);
                     if let Some(again) = self.running.get_mut(&object) {
@@ -398,9 +437,10 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         });
     }
 
-    fn told(&mut self, message: Message, tries: u32, outcome: Result<(), SourceError>) {
+    fn told(&mut self, message: Message, tries: u32, outcome: Result<Notified, SourceError>) {
         let (outcome, detail) = match outcome {
-            Ok(()) => (Outcome::Told, message.text.to_string()),
+            Ok(Notified::Taken) => (Outcome::Told, message.text.to_string()),
+            Ok(Notified::Sent) => (Outcome::Told, "not acknowledged".to_owned()),
             Err(error) if tries < TELL && !matches!(error, SourceError::Refused(_)) => {
                 let delay = self.first().backoff.delay();
                 return self.at(delay, Done::TellAgain(message, tries + 1));
@@ -421,7 +461,8 @@ impl<W: Writer, J: Judge> Watch<W, J> {
 
     /// Notes until when everything is dealt with, if it is.
     fn mark(&self) {
-        let busy = self.since.is_some() || self.gap.is_some() || self.sweeping || self.telling > 0;
+        let telling = self.telling > 0 || !self.gathering.is_empty();
+        let busy = self.since.is_some() || self.gap.is_some() || self.sweeping || telling;
         if busy || !(self.queue.is_empty() && self.running.is_empty() && self.later.is_empty()) {
             return;
         }

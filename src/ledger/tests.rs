@@ -79,3 +79,24 @@ fn a_log_that_cannot_be_written_is_told_at_the_start() {
     assert!(Ledger::open(Some(Place::File(dir.path().join("no/such/place")))).is_err());
     assert!(Ledger::open(Some(Place::File(dir.path().to_path_buf()))).is_err());
 }
+
+#[test]
+fn the_log_says_what_was_put_back_or_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Ledger::open(Some(Place::File(dir.path().join("log")))).unwrap();
+    let ledger = open();
+    for (number, outcome) in
+        [Outcome::Reverted, Outcome::Failed, Outcome::Parked, Outcome::DryRun, Outcome::Held].into_iter().enumerate()
+    {
+        ledger.record(Entry { outcome, change: Some(Id::from("m")), ..entry(number) });
+    }
+    ledger.record(Entry { to: None, change: Some(Id::from("m")), outcome: Outcome::Parked, ..entry(9) });
+    ledger.record(mark(SystemTime::now()));
+    let written = |number: usize| PutBack {
+        object: ObjectRef::new("task", &format!("t{number}")),
+        from: Id::from("approved"),
+        to: Id::from("wip"),
+        change: Id::from("m"),
+    };
+    assert_eq!(open().put_back(), [written(0), written(1), written(2)]);
+}

@@ -58,6 +58,8 @@ pub struct FieldDef {
     pub target: Option<KindNo>,
     /// Holds a value of any shape, as it came.
     pub any: bool,
+    /// Holds one id, never a list.
+    pub one: bool,
 }
 
 /// A reverse reference: "the tasks of this entity".

@@ -1,6 +1,6 @@
 //! What the supervisor tells whoever watches the tracker's objects: what was re-read, and where something may be missing.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -8,6 +8,8 @@ use crate::model::id::ObjectRef;
 
 /// How many messages may wait; beyond that a gap is told instead.
 const WAITING: usize = 1024;
+/// How long something may have waited to be re-read before it is told.
+const LAG: Duration = Duration::from_secs(60);
 
 /// What was seen of the tracker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Teller {
         let objects: Vec<_> = objects.collect();
         if self.untold.is_none() && !objects.is_empty() && sender.try_send(Seen::Objects(objects)).is_err() {
             // They may have waited to be re-read for a while.
-            self.gap(SystemTime::now());
+            self.gap(SystemTime::now().checked_sub(LAG).unwrap_or(SystemTime::UNIX_EPOCH));
         }
     }
 
@@ -67,6 +69,19 @@ impl Teller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_gap_begins_before_what_did_not_fit_was_seen() {
+        let (sender, mut receiver) = channel();
+        let mut teller = Teller::default();
+        teller.tells(sender);
+        let started = SystemTime::now();
+        (0..=WAITING).for_each(|_| teller.objects(std::iter::once(ObjectRef::new("task", "t"))));
+        while let Ok(Seen::Objects(_)) = receiver.try_recv() {}
+        teller.catch_up();
+        let Ok(Seen::Gap { since }) = receiver.try_recv() else { panic!("no gap") };
+        assert!(since < started);
+    }
 
     #[test]
     fn what_does_not_fit_becomes_one_gap() {

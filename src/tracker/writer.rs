@@ -20,25 +20,34 @@ pub trait Writer: Send + Sync + 'static {
         statuses: &[Id],
     ) -> impl Future<Output = Result<Vec<ObjectRef>, SourceError>> + Send;
 
-    /// Sets the object's status, in a request of its own.
+    /// Sets the object's status, in one request. `handle`: of the history that was read just before.
     ///
     /// # Errors
     /// [`SourceError::Refused`] where the tracker will not have it, however often it is asked.
-    fn set_status(&self, object: &ObjectRef, status: &Id) -> impl Future<Output = Result<(), SourceError>> + Send;
+    fn set_status(
+        &self,
+        object: &ObjectRef,
+        handle: &Str,
+        status: &Id,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Tells one person something about these objects. Best effort: whether it was seen is not known.
+    ///
+    /// # Errors
+    /// Where it was not sent; what may have been sent is not to be sent again.
     fn notify(
         &self,
         person: &Id,
         message: &str,
         objects: &[ObjectRef],
-    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+    ) -> impl Future<Output = Result<Notified, SourceError>> + Send;
 
-    /// Whether the move may have been made since then: the tracker's clock is not ours, and may be in another zone.
-    fn is_since(&self, moved: &Move, since: SystemTime) -> bool;
+    /// Whether the move was made since then; `None` where that depends on the zone of the tracker's clock, which is not
+    /// known.
+    fn is_since(&self, moved: &Move, since: SystemTime) -> Option<bool>;
 
-    /// Whether this move was made by us.
-    fn is_own(&self, moved: &Move) -> bool;
+    /// Whether this move was made by our user: by us, or by somebody who shares it.
+    fn is_us(&self, moved: &Move) -> bool;
 }
 
 /// An object's present status and the moves that led to it.
@@ -50,6 +59,19 @@ pub struct History {
     pub name: Str,
     /// Newest first.
     pub moves: Vec<Move>,
+    /// Moves by others than the newest that may just as well be the newest: the record leaves open which was.
+    pub rivals: Vec<Move>,
+    /// What the tracker needs to be told to write to the object.
+    pub handle: Str,
+}
+
+/// How far a message got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    /// The tracker has taken it.
+    Taken,
+    /// It was sent, and the tracker has not answered.
+    Sent,
 }
 
 /// One change of a status, as the tracker keeps it.

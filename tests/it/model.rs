@@ -112,6 +112,8 @@ pub(crate) struct Studio {
     pub(crate) mentions: BTreeMap<Id, Mentions>,
     /// Table and id of records that the tracker sent and nobody understood.
     pub(crate) quarantined: BTreeSet<(&'static str, Id)>,
+    /// People who are not understood any more, as they last were: their logins are still theirs.
+    pub(crate) once: BTreeMap<Id, Person>,
 }
 
 #[derive(Clone, Debug)]
@@ -193,7 +195,12 @@ impl Studio {
             }
             Who::Login(login) => {
                 let mut namesakes = self.people.iter().filter(|(_, person)| person.login == *login);
-                namesakes.next().filter(|_| namesakes.next().is_none())
+                let others = self.once.values().filter(|person| person.login == *login).count();
+                match (namesakes.next(), others) {
+                    (None, 1) => return Err(Verdict::Quarantined),
+                    (found, 0) => found.filter(|_| namesakes.next().is_none()),
+                    _ => None,
+                }
             }
         };
         let (id, person) = found.ok_or(Verdict::NoSubject)?;

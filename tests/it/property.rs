@@ -173,7 +173,8 @@ fn agree(code: Reason, verdict: Verdict) -> bool {
         ),
         Verdict::NoSubject => code == Reason::SubjectUnknown,
         Verdict::Inactive => code == Reason::SubjectInactive,
-        Verdict::NoResource => code == Reason::ResourceUnknown,
+        // A value that is not understood is no value that is known not to be there.
+        Verdict::NoResource => matches!(code, Reason::ResourceUnknown | Reason::Quarantined),
         Verdict::Quarantined => code == Reason::Quarantined,
     }
 }

@@ -64,10 +64,10 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         if lazy {
             problems.add(field.name.place, "a field cannot refer to a kind that is read on first use");
         }
-        fields.push(FieldDef { name: field.name.what.clone(), target, any: field.any });
+        fields.push(FieldDef { name: field.name.what.clone(), target, any: field.any, one: field.one });
     }
     let attributes = kind.attributes.then(|| {
-        fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), target: None, any: true });
+        fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), target: None, any: true, one: true });
         number(fields.len() - 1)
     });
     let mut links = Vec::new();

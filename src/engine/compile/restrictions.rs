@@ -8,7 +8,7 @@ use crate::engine::condition::{Condition, RoleName};
 use crate::engine::parse::{Named, RestrictionSource, StatusesSource};
 use crate::engine::path;
 use crate::engine::policy::{Atom, Conjunction, Restriction, Test, ValueRule};
-use crate::engine::restricted::{Allowed, Restricted, Statuses};
+use crate::engine::restricted::{Allowed, OfKind, Restricted, Statuses};
 use crate::engine::said::Template;
 use crate::model::id::{Id, Str};
 use crate::model::schema::KindNo;
@@ -39,9 +39,9 @@ pub(super) fn statuses(rules: &Rules<'_>, base: &Source, problems: &mut Problems
         };
         let filed = (0_u16..).zip(&schema.kinds).filter(|(no, def)| *no == table || def.table == table);
         for (no, _) in filed {
-            let found: Vec<_> = actions.iter().filter_map(|action| rule(rules, no, &action.what)).collect();
+            let (found, missing) = setters(rules, no, status, actions);
             if !found.is_empty() {
-                of.push((no, own, found));
+                of.push(OfKind { kind: no, field: own, rules: found, missing });
             }
         }
     }
@@ -55,21 +55,42 @@ pub(super) fn statuses(rules: &Rules<'_>, base: &Source, problems: &mut Problems
     Some(Statuses { kind: status, active, of })
 }
 
-/// `action`, `action[field]`, or the same of another kind behind `kind.`
-fn rule(rules: &Rules<'_>, kind: KindNo, text: &str) -> Option<u32> {
+/// The rules by which an object of the kind gets a status: those that the pack names, with all rules for their fields,
+/// and whichever else has a status for its value. Also the fields that would set one and have no rule of their own.
+fn setters(rules: &Rules<'_>, kind: KindNo, status: KindNo, named: &[Named<Str>]) -> (Vec<u32>, Vec<Str>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
     let schema = rules.names.schema;
-    let other = text.split_once('.').and_then(|(kind, rest)| Some((schema.kind_no(kind)?, rest)));
-    let (kind, text) = other.unwrap_or((kind, text));
-    let (action, field) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
-        Some((action, field)) => (action, field),
-        None => (text, ""),
-    };
-    let found = rules.actions.get(usize::from(kind))?.get(action)?;
-    if field.is_empty() {
-        return Some(found.whole);
+    for named in named {
+        let other = named.what.split_once('.').and_then(|(kind, rest)| Some((schema.kind_no(kind)?, rest)));
+        let (kind, text) = other.unwrap_or((kind, &named.what));
+        let (action, field) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
+            Some((action, field)) => (action, field),
+            None => (text, ""),
+        };
+        let Some(action) = rules.actions.get(usize::from(kind)).and_then(|actions| actions.get(action)) else {
+            continue;
+        };
+        if field.is_empty() {
+            found.push(action.whole);
+            found.extend(action.fields.iter().map(|(_, rule)| *rule));
+            continue;
+        }
+        // Only a rule of the field's own: the action's is about other fields too.
+        match action.fields.iter().find(|(pattern, _)| !pattern.open && pattern.start == field) {
+            Some((_, rule)) => found.push(*rule),
+            None => missing.push(Str::from(format!("{}.{text}", schema.kind_name(kind)))),
+        }
     }
-    // Only a rule of the field's own: the action's is about other fields too.
-    found.fields.iter().find(|(pattern, _)| !pattern.open && pattern.start == field).map(|(_, rule)| *rule)
+    let own = rules.actions.get(usize::from(kind)).into_iter().flat_map(|actions| actions.values());
+    let own = own.flat_map(|action| action.fields.iter().map(|(_, rule)| *rule).chain([action.whole]));
+    let is_status = |rule: &u32| {
+        let rule = rules.rules.get(*rule as usize);
+        rule.and_then(|rule| rule.value.as_ref()).is_some_and(|value| value.kind == status)
+    };
+    let more: Vec<_> = own.filter(is_status).filter(|rule| !found.contains(rule)).collect();
+    found.extend(more);
+    found.dedup();
+    (found, missing)
 }
 
 /// Puts the overlay's restrictions into the rules that they are about.
@@ -78,6 +99,7 @@ pub(super) fn add(
     statuses: Option<&Statuses>,
     base: &Source,
     over: &Source,
+    warnings: &mut Problems,
     problems: &mut Problems,
 ) -> Vec<Arc<Restricted>> {
     let mut all = Vec::new();
@@ -87,10 +109,16 @@ pub(super) fn add(
                 .add(source.place, format!("the pack `{}` has no statuses that could be restricted", base.pack.what));
             continue;
         };
-        let Some(restricted) = restricted(rules.names, source, statuses, pack, problems) else { continue };
+        let Some(restricted) = restricted(rules.names, source, statuses, pack, warnings, problems) else { continue };
         let restricted = Arc::new(restricted);
-        for number in statuses.of.iter().filter(|(kind, ..)| *kind == restricted.kind).flat_map(|(.., rules)| rules) {
-            put(rules, *number, &restricted, statuses, source, problems);
+        for of in statuses.of.iter().filter(|of| of.kind == restricted.kind) {
+            for missing in &of.missing {
+                let message = format!(
+                    "it could be passed by: the rule that decides `{missing}` is not about that field alone; give the field a rule"
+                );
+                problems.add(source.name.place, message);
+            }
+            of.rules.iter().for_each(|number| put(rules, *number, &restricted, statuses, source, problems));
         }
         all.push(restricted);
     }
@@ -140,15 +168,31 @@ fn restricted(
     source: &RestrictionSource,
     statuses: &Statuses,
     pack: &StatusesSource,
+    warnings: &mut Problems,
     problems: &mut Problems,
 ) -> Option<Restricted> {
     let schema = names.schema;
     let RestrictionSource { place: _, name, kind, statuses: named, allow, message } = source;
-    let with_status = || statuses.of.iter().filter_map(|(no, ..)| Some(schema.kind(*no)?.name.as_str()));
+    // The table's own name is no kind of object.
+    let others = schema.others.as_ref().map(|others| others.kind);
+    let with_status = || {
+        let kinds = statuses.of.iter().map(|of| of.kind).filter(|no| Some(*no) != others);
+        kinds.filter_map(|no| Some(schema.kind(no)?.name.as_str()))
+    };
+    let is_word = kind.what.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     let (kind, word) = match (schema.kind_no(&kind.what), &schema.others) {
-        (Some(no), _) if statuses.of.iter().any(|(of, ..)| *of == no) => (no, None),
+        (Some(no), _) if Some(no) != others && statuses.of.iter().any(|of| of.kind == no) => (no, None),
         // Perhaps a kind that the studio has added; the mirror will tell, and until then it is no typing error.
-        (None, Some(others)) if near(&kind.what, with_status()).is_none() => (others.kind, Some(kind.what.clone())),
+        (None, Some(others)) if is_word && near(&kind.what, with_status()).is_none() => {
+            warnings.add(
+                kind.place,
+                format!(
+                    "restriction `{}` restricts nothing unless the workspace has a kind of object `{}`",
+                    name.what, kind.what
+                ),
+            );
+            (others.kind, Some(kind.what.clone()))
+        }
         _ => {
             let hint = suggestion(&kind.what, with_status());
             problems.add(kind.place, format!("kind `{}` has no status that could be restricted{hint}", kind.what));
@@ -208,7 +252,11 @@ fn allowed(
 fn role(names: &Names<'_>, name: &str) -> Result<Condition, String> {
     let [_, rights] = names.rights;
     if rights.roles.is_some() {
-        return Ok(Condition::HoldsRole(Str::from(name)));
+        let known = || names.role_names.iter().map(Str::as_str);
+        return match near(name, known()).filter(|_| known().all(|role| role != name)) {
+            Some(meant) => Err(format!("there is no role `{name}`; did you mean `{meant}`?")),
+            None => Ok(Condition::HoldsRole(Str::from(name))),
+        };
     }
     if names.schema.subject.member_role.is_some() {
         let (by_id, by_name) = (RoleName::Id(Id::from(name)), RoleName::Name(Str::from(name)));

@@ -40,10 +40,9 @@ pub(super) fn sets(
             continue;
         }
         let all = Roles { base, over };
-        if own && all.is_ring(source) {
+        if let Some(why) = all.endless(source).filter(|_| own) {
             let clone = source.clone.as_ref().unwrap_or(&source.name);
-            over_problems
-                .add(clone.place, format!("role `{}` is a clone of itself, by way of others", source.name.what));
+            over_problems.add(clone.place, format!("role `{}` is a clone {why}", source.name.what));
         }
         let (problems, warnings) =
             if own { (&mut *over_problems, &mut *warnings) } else { (&mut *base_problems, &mut quiet) };
@@ -69,6 +68,9 @@ pub(super) fn sets(
     sets
 }
 
+/// How deep clones of clones may go.
+const MOST_CLONES: usize = 16;
+
 struct Roles<'a> {
     base: &'a Source,
     over: &'a Source,
@@ -90,6 +92,9 @@ impl<'a> Roles<'a> {
                 problems.add(clone.place, message);
             }
             return self.known(list, problems);
+        }
+        if above.len() > MOST_CLONES {
+            return None;
         }
         above.push((&role.name.what, own));
         let mut held = match self.begins_with(role, own, problems)? {
@@ -116,18 +121,18 @@ impl<'a> Roles<'a> {
         Some(held)
     }
 
-    /// Whether following clones leads back to the role.
-    fn is_ring(&self, role: &'a RoleSource) -> bool {
+    /// What is wrong with following clones from the role.
+    fn endless(&self, role: &'a RoleSource) -> Option<&'static str> {
         let mut quiet = Problems::new("");
         let mut at = (role, true);
-        for _ in 0..=self.over.roles.len() {
+        for _ in 0..=MOST_CLONES {
             match self.begins_with(at.0, at.1, &mut quiet) {
-                Some((next, true)) if next.name.what == role.name.what => return true,
+                Some((next, true)) if next.name.what == role.name.what => return Some("of itself, by way of others"),
                 Some(next) if !matches!(next.0.grants, GrantsSource::All(_)) => at = next,
-                _ => return false,
+                _ => return None,
             }
         }
-        false
+        Some("of clones, too many deep: at most 16 are followed")
     }
 
     /// The role that a clone names, or the pack's own where an overlay changes that.

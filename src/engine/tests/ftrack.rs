@@ -67,7 +67,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "restrictions: [{name: r, kind: project, statuses: [A], allow: []}]",
-        "studio.yaml:2:32: kind `project` has no status that could be restricted; known here: assetbuild, assetversion, episode, folder, image, information, milestone, object, scene, sequence, shot, task",
+        "studio.yaml:2:32: kind `project` has no status that could be restricted; known here: assetbuild, assetversion, episode, folder, image, information, milestone, scene, sequence, shot, task",
     ),
     (
         "restrictions: [{name: r, kind: task, statuses: [A], allow: [Producers]}]",
@@ -80,6 +80,18 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "restrictions: [{name: r, kind: task, statuses: [A], allow: []}, {name: r, kind: shot, statuses: [A], allow: []}]",
         "studio.yaml:2:72: there are two restrictions `r`",
+    ),
+    (
+        "restrictions: [{name: r, kind: object, statuses: [A], allow: []}]",
+        "studio.yaml:2:32: kind `object` has no status that could be restricted; known here: assetbuild, assetversion, episode, folder, image, information, milestone, scene, sequence, shot, task",
+    ),
+    (
+        "restrictions: [{name: r, kind: TASK, statuses: [A], allow: []}]",
+        "studio.yaml:2:32: kind `TASK` has no status that could be restricted; known here: assetbuild, assetversion, episode, folder, image, information, milestone, scene, sequence, shot, task",
+    ),
+    (
+        "restrictions: [{name: r, kind: task, statuses: [A], allow: ['role:Projet Manager']}]",
+        "studio.yaml:2:61: there is no role `Projet Manager`; did you mean `Project Manager`?",
     ),
     (
         "rules: {task.update: ['project:update_object']}",
@@ -115,6 +127,14 @@ fn no_other_pack_has_what_ftrack_has() {
     assert_eq!(
         of("kitsu", "extends: kitsu\nrestrictions: [{name: r, kind: task, statuses: [A], allow: ['role:producer']}]"),
         "s.yaml:2:61: there is no role `producer`; known here: admin, client, manager, supervisor, user, vendor"
+    );
+    let passed_by = of(
+        "kitsu",
+        "extends: kitsu\nrules: {task.update: [admin]}\nrestrictions: [{name: r, kind: task, statuses: [A], allow: []}]",
+    );
+    assert_eq!(
+        passed_by,
+        "s.yaml:3:23: it could be passed by: the rule that decides `task.update[task_status_id]` is not about that field alone; give the field a rule"
     );
     let kinds = of("kitsu", "extends: kitsu\nrestrictions: [{name: r, kind: shot, statuses: [A], allow: []}]");
     assert_eq!(kinds, "s.yaml:2:32: kind `shot` has no status that could be restricted; known here: task");
@@ -163,6 +183,25 @@ fn clones_in_a_ring_are_told() {
 studio.yaml:4:14: role `B` is a clone of itself, by way of others
 studio.yaml:5:14: role `C` is a clone of itself, by way of others";
     assert_eq!(told, expected);
+}
+
+#[test]
+fn clones_are_followed_so_far() {
+    let chain = |length: usize| {
+        let clones: String = (1..length).map(|n| format!("  R{n}: {{clone: R{}}}\n", n - 1)).collect();
+        problems(&format!("extends: ftrack\nroles:\n  R0: {{grants: [read_bid]}}\n{clones}"))
+    };
+    assert_eq!(chain(16), "no problem");
+    assert!(chain(30).contains("too many deep"), "{}", chain(30));
+}
+
+#[test]
+fn a_kind_that_the_workspace_may_have_added_is_warned_of() {
+    let policy = load("extends: ftrack\nrestrictions: [{name: r, kind: vendorpackage, statuses: [A], allow: []}]\n");
+    assert_eq!(
+        policy.expect("compiles").warnings.to_string(),
+        "studio.yaml:2:32: restriction `r` restricts nothing unless the workspace has a kind of object `vendorpackage`"
+    );
 }
 
 #[test]

@@ -71,8 +71,9 @@ impl<'v> Walk<'v> {
     /// Whether the subject is the one who has this id, login, e-mail address or name.
     pub(in crate::engine) fn is_called(&mut self, named: &str) -> Truth {
         self.note(Dep::Names(self.view.schema().subject.kind));
-        let found = self.view.person(named) == Ok(Some(self.case.subject));
-        if found { Truth::Yes } else { Truth::No }
+        let found = self.view.person(named).ok().flatten();
+        found.into_iter().for_each(|person| self.note(Dep::Node(person)));
+        if found == Some(self.case.subject) { Truth::Yes } else { Truth::No }
     }
 
     fn held(&mut self, reach: u16) -> &Held<'v> {

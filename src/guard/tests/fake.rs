@@ -14,7 +14,7 @@ use crate::ledger::{Entry, Ledger, Outcome};
 use crate::model::id::{Id, ObjectRef, Str};
 use crate::tracker::SourceError;
 use crate::tracker::seen::{self, Seen};
-use crate::tracker::writer::{History, Move, Writer};
+use crate::tracker::writer::{History, Move, Notified, Writer};
 
 /// Our own user.
 const US: &str = "us";
@@ -35,6 +35,15 @@ struct Told {
     stubborn: Option<(Id, Id)>,
     reads: usize,
     sweeps: Vec<SystemTime>,
+    /// The zone of the clock is not known: sweeps search widely.
+    zoned: bool,
+    /// So many writes fail and are not applied.
+    unwritable: usize,
+    /// Messages are not acknowledged.
+    silent: bool,
+    rivals: BTreeMap<ObjectRef, Vec<Move>>,
+    strangers: HashSet<Id>,
+    refreshed: Vec<Option<Id>>,
     next: u64,
     unknown: bool,
     /// Who has come into the group of `lead` without a word, and who is known to be in it.
@@ -164,6 +173,40 @@ impl Fake {
         newest.at -= by;
     }
 
+    /// The newest move of the object is dated so far in the future.
+    pub(super) fn ahead(&self, object: &ObjectRef, by: Duration) {
+        let mut told = self.0.lock();
+        let newest = told.rows.get_mut(object).and_then(|row| row.moves.first_mut()).expect("was moved");
+        newest.at += by;
+    }
+
+    pub(super) fn zoned(&self) {
+        self.0.lock().zoned = true;
+    }
+
+    pub(super) fn unwritable(&self, times: usize) {
+        self.0.lock().unwritable = times;
+    }
+
+    pub(super) fn silent(&self) {
+        self.0.lock().silent = true;
+    }
+
+    /// Somebody may just as well have made the newest move.
+    pub(super) fn rival(&self, object: &ObjectRef, by: &str) {
+        let mut told = self.0.lock();
+        let newest = told.rows.get(object).and_then(|row| row.moves.first()).expect("was moved").clone();
+        told.rivals.insert(object.clone(), vec![Move { id: id("rival"), by: Some(id(by)), ..newest }]);
+    }
+
+    pub(super) fn stranger(&self, person: &str) {
+        self.0.lock().strangers.insert(id(person));
+    }
+
+    pub(super) fn refreshed(&self) -> Vec<Option<Id>> {
+        self.0.lock().refreshed.clone()
+    }
+
     pub(super) fn stubborn(&self, by: &str, to: &str) {
         self.0.lock().stubborn = Some((id(by), id(to)));
     }
@@ -175,20 +218,34 @@ impl Writer for Fake {
         told.reads += 1;
         told.answers()?;
         let row = told.rows.get(object).cloned();
-        Ok(row.map(|Row { status, moves }| History { status, name: Str::from(object.id.to_string()), moves }))
+        let rivals = told.rivals.get(object).cloned().unwrap_or_default();
+        Ok(row.map(|Row { status, moves }| History {
+            status,
+            name: Str::from(object.id.to_string()),
+            moves,
+            rivals,
+            handle: "handle".into(),
+        }))
     }
 
     async fn moved_since(&self, since: SystemTime, statuses: &[Id]) -> Result<Vec<ObjectRef>, SourceError> {
         let mut told = self.0.lock();
         told.answers()?;
         told.sweeps.push(since);
-        let moved = |row: &Row| row.moves.iter().any(|moved| moved.at >= since && statuses.contains(&moved.to));
+        let zoned = told.zoned;
+        let moved =
+            |row: &Row| row.moves.iter().any(|moved| (zoned || moved.at >= since) && statuses.contains(&moved.to));
         Ok(told.rows.iter().filter(|(_, row)| moved(row)).map(|(object, _)| object.clone()).collect())
     }
 
-    async fn set_status(&self, object: &ObjectRef, status: &Id) -> Result<(), SourceError> {
+    async fn set_status(&self, object: &ObjectRef, handle: &Str, status: &Id) -> Result<(), SourceError> {
+        assert_eq!(*handle, "handle");
         let mut told = self.0.lock();
         told.answers()?;
+        if told.unwritable > 0 {
+            told.unwritable -= 1;
+            return Err(SourceError::Unavailable("not now".into()));
+        }
         told.writes.push((object.clone(), status.clone()));
         if told.refusing.contains(object) {
             return Err(SourceError::Refused("no".into()));
@@ -200,18 +257,18 @@ impl Writer for Fake {
         if told.deaf { Err(SourceError::Unavailable("no answer".into())) } else { Ok(()) }
     }
 
-    async fn notify(&self, person: &Id, message: &str, objects: &[ObjectRef]) -> Result<(), SourceError> {
+    async fn notify(&self, person: &Id, message: &str, objects: &[ObjectRef]) -> Result<Notified, SourceError> {
         let mut told = self.0.lock();
         told.answers()?;
         told.messages.push((person.clone(), message.to_owned(), objects.to_vec()));
-        Ok(())
+        Ok(if told.silent { Notified::Sent } else { Notified::Taken })
     }
 
-    fn is_since(&self, moved: &Move, since: SystemTime) -> bool {
-        moved.at >= since
+    fn is_since(&self, moved: &Move, since: SystemTime) -> Option<bool> {
+        (!self.0.lock().zoned).then_some(moved.at >= since)
     }
 
-    fn is_own(&self, moved: &Move) -> bool {
+    fn is_us(&self, moved: &Move) -> bool {
         moved.by.as_ref() == Some(&id(US))
     }
 }
@@ -247,8 +304,13 @@ impl Judge for Fake {
         !status.is("retired")
     }
 
-    async fn refresh(&self, _: &ObjectRef, _: &Id, _: Option<&Id>) -> bool {
+    fn knows_person(&self, person: &Id) -> bool {
+        !self.0.lock().strangers.contains(person)
+    }
+
+    async fn refresh(&self, _: &ObjectRef, _: &Id, person: Option<&Id>) -> bool {
         let mut told = self.0.lock();
+        told.refreshed.push(person.cloned());
         if std::mem::take(&mut told.leaving) {
             told.joined = None;
         }
@@ -271,9 +333,14 @@ impl Running {
     }
 
     /// Whole from the beginning: the first gap is told, as the supervisor does after its first load.
-    #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
     pub(super) fn with(options: Options, ledger: Ledger) -> Self {
-        let (fake, ledger) = (Fake::default(), Arc::new(ledger));
+        Self::over(Fake::default(), options, ledger)
+    }
+
+    /// Over a tracker in which something was done before.
+    #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
+    pub(super) fn over(fake: Fake, options: Options, ledger: Ledger) -> Self {
+        let ledger = Arc::new(ledger);
         let guard = Guard::new(fake.clone(), Arc::new(fake.clone()), Arc::clone(&ledger), options);
         let (sender, receiver) = seen::channel();
         let task = tokio::spawn(guard.run(receiver));

@@ -18,7 +18,7 @@ fn words() -> Vocabulary {
         table,
         fields: fields
             .iter()
-            .map(|(name, target)| FieldDef { name: (*name).into(), target: *target, any: false })
+            .map(|(name, target)| FieldDef { name: (*name).into(), target: *target, any: false, one: false })
             .collect(),
         ..KindDef::default()
     };
@@ -181,7 +181,12 @@ shot: [{id: s1, project: a}, {id: s2, project: b}, {id: s3, parent_id: s2}, {id:
 ";
     assert!(studio::read("s.yaml", text, &words()).is_ok());
     let mut two = words();
-    Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef { name: "other".into(), target: Some(3), any: false });
+    Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef {
+        name: "other".into(),
+        target: Some(3),
+        any: false,
+        one: false,
+    });
     let text = format!("{text}task: [{{id: t, entity_id: s1, other: s2}}]\n");
     let problems = studio::read("s.yaml", &text, &two).expect_err("must be refused");
     assert_eq!(problems.to_string(), "s.yaml:3:8: it refers to objects of several projects: write its `project:`");

@@ -160,10 +160,11 @@ async fn speak_for(client: &Client, user: &str) -> Result<Vec<Str>, Failure> {
     let mut cookie = Cookie::default();
     let assume = json!({"action": "assume_user", "user_id": user, "read_only": true});
     client.converse(&mut cookie, &[assume]).await?;
-    if cookie.is_empty() {
-        return Err(Failure::Malformed("the server keeps no session in which to speak for somebody".into()));
-    }
-    let answers = client.converse(&mut cookie, &[who()]).await;
+    let answers = match cookie.is_empty() {
+        true => Err(Failure::Malformed("the server keeps no session in which to speak for somebody".into())),
+        false => client.converse(&mut cookie, &[who()]).await,
+    };
+    // Whatever came of it: the server may know us again by something else.
     let mut left = Ok(Vec::new());
     for _ in 0..2 {
         left = client.converse(&mut cookie, &[json!({"action": "un_assume_user"})]).await;

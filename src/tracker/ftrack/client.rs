@@ -32,7 +32,7 @@ pub(super) struct Client {
     base: Url,
     user: String,
     key: Secret,
-    /// Tells what we wrote from what others did, where the server repeats it in events.
+    /// Marks our requests and events, for whoever reads the server's. Nothing is decided by it.
     token: String,
     /// By how many seconds the server's clock is ahead of ours, as its last answer said.
     ahead: AtomicI64,
@@ -133,7 +133,7 @@ impl Client {
         &self.user
     }
 
-    /// What marks our own writes.
+    /// What marks our requests and events.
     pub(super) fn token(&self) -> &str {
         &self.token
     }

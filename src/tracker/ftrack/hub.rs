@@ -19,6 +19,7 @@ use super::Shared;
 use super::client::Client;
 use super::listen::{self, Listener};
 use super::packet::{self, Packet};
+use crate::tracker::writer::Notified;
 use crate::tracker::{Signal, SourceError};
 
 /// How often things happen on the connection.
@@ -107,7 +108,10 @@ pub(super) fn refused(answer: &Json) -> Option<String> {
 
 impl Outbox {
     /// Publishes an event over the live connection.
-    pub(super) async fn publish(&self, event: Json, patience: Duration) -> Result<(), SourceError> {
+    ///
+    /// # Errors
+    /// Where it was not sent, or the hub refused it.
+    pub(super) async fn publish(&self, event: Json, patience: Duration) -> Result<Notified, SourceError> {
         let unavailable = |why: &str| SourceError::Unavailable(why.to_owned());
         let gone = || unavailable("the event hub is not connected");
         let sender = self.0.lock().clone().ok_or_else(gone)?;
@@ -117,9 +121,10 @@ impl Outbox {
             mpsc::error::TrySendError::Closed(_) => gone(),
         })?;
         match timeout(patience, answer).await {
-            Err(_) => Err(unavailable("the event hub does not answer to a message")),
-            Ok(Err(_)) => Err(gone()),
-            Ok(Ok(answer)) => answer.map_err(|why| SourceError::Refused(format!("the event hub: {why}"))),
+            // From here on it may have been sent.
+            Err(_) | Ok(Err(_)) => Ok(Notified::Sent),
+            Ok(Ok(Ok(()))) => Ok(Notified::Taken),
+            Ok(Ok(Err(why))) => Err(SourceError::Refused(format!("the event hub: {why}"))),
         }
     }
 }

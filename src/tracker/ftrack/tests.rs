@@ -1,5 +1,7 @@
 //! The connector against a server that answers as badly as it is told to.
 
+mod guarding;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

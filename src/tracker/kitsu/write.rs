@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::client::{Client, Failure};
 use super::hints;
 use crate::model::id::{Id, ObjectRef, Str};
-use crate::tracker::writer::{History, Move, Writer};
+use crate::tracker::writer::{History, Move, Notified, Writer};
 use crate::tracker::{SourceError, date};
 
 const TASKS: &str = "/data/tasks";
@@ -222,7 +222,7 @@ impl Writer for KitsuWriter {
             if !moves.is_empty() {
                 moves.extend(earlier(comments.get(same..).unwrap_or_default()));
             }
-            History { status: Some(task.status), name, moves }
+            History { status: Some(task.status), name, moves, rivals: Vec::new(), handle: Str::default() }
         }))
     }
 
@@ -259,15 +259,15 @@ impl Writer for KitsuWriter {
     }
 
     /// By a comment, so that the task's history tells who did it.
-    async fn set_status(&self, object: &ObjectRef, status: &Id) -> Result<(), SourceError> {
+    async fn set_status(&self, object: &ObjectRef, _handle: &Str, status: &Id) -> Result<(), SourceError> {
         let body = json!({"task_status_id": status.to_string(), "comment": PUT_BACK});
         self.client.post(&format!("/actions/tasks/{}/comment", object.id), &body).await?;
         Ok(())
     }
 
     /// By a reply to our comment, which names the person: a comment of its own would set a status once more.
-    async fn notify(&self, person: &Id, message: &str, objects: &[ObjectRef]) -> Result<(), SourceError> {
-        let Some(object) = objects.first() else { return Ok(()) };
+    async fn notify(&self, person: &Id, message: &str, objects: &[ObjectRef]) -> Result<Notified, SourceError> {
+        let Some(object) = objects.first() else { return Ok(Notified::Taken) };
         let task = object.id.to_string();
         let row = format!("/data/persons/{person}");
         if !hints::canonical(person) {
@@ -280,14 +280,14 @@ impl Writer for KitsuWriter {
             ours.ok_or_else(|| Failure::Refused(format!("task {task} has no comment of ours to reply to")))?.id.clone();
         let path = format!("{TASKS}/{task}/comments/{ours}/reply");
         self.client.post(&path, &json!({"text": format!("@{name} {message}")})).await?;
-        Ok(())
+        Ok(Notified::Taken)
     }
 
-    fn is_since(&self, moved: &Move, since: SystemTime) -> bool {
-        date::seconds(moved.at) >= self.client.on_its_clock(since).saturating_sub(OVERLAP)
+    fn is_since(&self, moved: &Move, since: SystemTime) -> Option<bool> {
+        Some(date::seconds(moved.at) >= self.client.on_its_clock(since).saturating_sub(SLACK))
     }
 
-    fn is_own(&self, moved: &Move) -> bool {
+    fn is_us(&self, moved: &Move) -> bool {
         let us = self.us.read();
         us.is_some() && moved.by == *us
     }

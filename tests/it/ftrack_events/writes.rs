@@ -56,7 +56,7 @@ async fn a_history_is_newest_first_also_within_a_second() {
     ];
     assert_eq!(steps(&told), expected);
     assert!(told.moves.iter().all(|moved| moved.at >= before - Duration::from_secs(2)), "{told:?}");
-    assert!(!told.moves.iter().any(|moved| ftrack.is_own(moved)));
+    assert!(!told.moves.iter().any(|moved| ftrack.is_us(moved)));
 
     let version = ObjectRef::new("assetversion", "version-comp-2");
     double.mutate(&json!([["update", "AssetVersion", "version-comp-2", {"status_id": "status-approved"}]])).await;
@@ -79,28 +79,26 @@ async fn a_history_is_newest_first_also_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the double of ftrack: run tests/run"]
-async fn what_is_put_back_is_known_as_our_own_and_what_our_user_does_by_hand_is_not() {
+async fn what_is_put_back_is_one_request_in_the_name_of_our_user() {
     let double = Double::start(&[]);
     let ftrack = double.ftrack();
     for kind in ["task", "object"] {
         set(&double, "rita", "status-final").await;
         let object = ObjectRef::new(kind, "task-comp");
-        ftrack.set_status(&object, &Id::from("status-work")).await.expect("taken");
+        let handle = history(&ftrack, &object).await.handle;
+        ftrack.set_status(&object, &handle, &Id::from("status-work")).await.expect("taken");
+        assert_eq!(handle, "Task");
         let told = history(&ftrack, &object).await;
         assert_eq!(told.status, Some(Id::from("status-work")));
         let [ours, theirs, ..] = &told.moves[..] else { panic!("{told:?}") };
-        assert!(ftrack.is_own(ours) && !ftrack.is_own(theirs), "{told:?}");
+        assert!(ftrack.is_us(ours) && !ftrack.is_us(theirs), "{told:?}");
         assert_eq!(ours.by, Some(Id::from("user-service")));
     }
-    // A person who uses the same user.
-    set(&double, "service", "status-final").await;
-    set(&double, "rita", "status-review").await;
-    set(&double, "service", "status-work").await;
-    let told = history(&ftrack, &task()).await;
-    assert!(!told.moves.iter().take(3).any(|moved| ftrack.is_own(moved)), "{told:?}");
     // Shots and versions too, each in a request of its own, under our token.
     for (kind, id) in [("shot", "shot-film"), ("assetversion", "version-comp-1"), ("object", "vendor-film")] {
-        ftrack.set_status(&ObjectRef::new(kind, id), &Id::from("status-approved")).await.expect("taken");
+        let object = ObjectRef::new(kind, id);
+        let handle = history(&ftrack, &object).await.handle;
+        ftrack.set_status(&object, &handle, &Id::from("status-approved")).await.expect("taken");
     }
     let writes = double.get("record?kind=write&user=service").await;
     let writes = writes.as_array().expect("a list");
@@ -126,18 +124,19 @@ async fn what_the_server_refuses_is_told_from_what_it_fails_at() {
         (json!("drop"), false),
     ] {
         double.post("faults", json!({"action": "update", "times": 1, "error": error})).await;
-        let outcome = ftrack.set_status(&task(), &work).await.expect_err("a fault");
+        let outcome = ftrack.set_status(&task(), &"Task".into(), &work).await.expect_err("a fault");
         assert_eq!(matches!(outcome, SourceError::Refused(_)), refused, "{error}: {outcome:?}");
     }
     for (object, status) in [("task-nowhere", "status-work"), ("task-comp", "status-nowhere"), ("task-comp", "a b")] {
-        let outcome = ftrack.set_status(&ObjectRef::new("task", object), &Id::from(status)).await;
+        let outcome = ftrack.set_status(&ObjectRef::new("task", object), &"Task".into(), &Id::from(status)).await;
         assert!(matches!(outcome, Err(SourceError::Refused(_))), "{object} {status}: {outcome:?}");
     }
-    // Its answer is lost, and it went through: ours nevertheless.
+    // Its answer is lost, and it went through.
+    history(&ftrack, &task()).await;
     double.post("faults", json!({"action": "update", "times": 1, "error": "drop", "apply": true})).await;
-    ftrack.set_status(&task(), &work).await.expect_err("no answer");
+    ftrack.set_status(&task(), &"Task".into(), &work).await.expect_err("no answer");
     let told = history(&ftrack, &task()).await;
-    assert!(told.status == Some(work) && ftrack.is_own(&told.moves[0]), "{told:?}");
+    assert!(told.status == Some(work) && ftrack.is_us(&told.moves[0]), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

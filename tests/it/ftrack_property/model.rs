@@ -23,6 +23,8 @@ pub(super) struct Workspace {
     pub(super) objects: BTreeMap<String, Object>,
     /// (project, task)
     pub(super) versions: BTreeMap<String, (String, Option<String>)>,
+    /// The ids of rows that are not understood.
+    pub(super) odd: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -238,7 +240,8 @@ impl Workspace {
                 granted || self.held[held].2 && !at.private
             }
             (Actor::User(user), _) => {
-                let has_task = self.objects.values().any(|object| object.project == project && self.has(user, object));
+                let tasks = self.objects.values().filter(|object| object.kind == "task" && object.project == project);
+                let has_task = tasks.into_iter().any(|task| self.has(user, task));
                 !at.private && has_task
             }
         }

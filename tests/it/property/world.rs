@@ -244,10 +244,13 @@ impl World {
     fn quarantine(&mut self, kind: &'static str, id: &Id) {
         // Its place in the team is known apart from the project's record.
         let team = self.applied.teams.get(id).cloned();
+        let once =
+            self.applied.people.get(id).or_else(|| self.applied.once.get(id)).filter(|_| kind == "person").cloned();
         copy(&Studio::default(), &mut self.applied, kind, id);
         if let Some(team) = team {
             self.applied.teams.insert(id.clone(), team);
         }
+        once.into_iter().for_each(|once| drop(self.applied.once.insert(id.clone(), once)));
         self.applied.quarantined.insert((kind, id.clone()));
     }
 
@@ -277,6 +280,9 @@ fn copy(from: &Studio, to: &mut Studio, kind: &str, id: &Id) {
         }
     }
     to.quarantined.retain(|(table, known)| *table != kind || known != id);
+    if kind == "person" {
+        to.once.remove(id);
+    }
     match kind {
         "person" => one(&from.people, &mut to.people, id),
         "project" => {

@@ -333,10 +333,10 @@ async fn a_message_is_told_once_the_hub_has_taken_it() {
     assert!(matches!(publish().await, Err(SourceError::Unavailable(why)) if why.contains("not connected")));
     let stream = listen(Arc::clone(&ftrack.shared), PACE).await.unwrap();
     let listening = tokio::spawn(stream.collect::<Vec<_>>());
-    assert_eq!(publish().await, Ok(()));
+    assert_eq!(publish().await, Ok(Notified::Taken));
     assert!(matches!(publish().await, Err(SourceError::Refused(why)) if why.contains("no such target")));
-    // The link ends before an answer.
-    assert!(matches!(publish().await, Err(SourceError::Unavailable(_))));
+    // The link ends before an answer: it was sent, and is not to be sent again.
+    assert_eq!(publish().await, Ok(Notified::Sent));
     listening.await.unwrap();
     assert!(matches!(publish().await, Err(SourceError::Unavailable(_))));
 }

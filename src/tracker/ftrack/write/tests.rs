@@ -24,12 +24,47 @@ fn moves_of_one_second_are_put_in_the_order_in_which_they_join() {
     ];
     let moves: Vec<_> = rows.iter().map(|row| moved(row).unwrap().unwrap()).collect();
     let order = |status: &str| {
-        let ordered = in_order(moves.clone(), Some(&Id::from(status)));
-        ordered.iter().map(|moved| moved.id.to_string()).collect::<String>()
+        let ordered = order::in_order(moves.clone(), Some(&Id::from(status)));
+        ordered.moves.iter().map(|moved| moved.id.to_string()).collect::<String>()
     };
     assert_eq!(order("d"), "43210");
     assert_eq!(order("elsewhere"), "43210", "set without a history: still as they join");
-    assert!(in_order(Vec::new(), None).is_empty());
+    assert!(order::in_order(Vec::new(), None).moves.is_empty());
+}
+
+#[test]
+fn others_of_the_newest_second_are_rivals_where_they_may_have_come_last() {
+    let by = |id: &str, from: &str, to: &str, by: &str, second: u64| {
+        let mut row = change(json!(id), json!(from), json!(to), at(second));
+        row.insert("user_id".to_owned(), json!(by));
+        moved(&row).unwrap().unwrap()
+    };
+    let of = |moves: Vec<Move>| {
+        let order::Ordered { moves, rivals } = order::in_order(moves, Some(&Id::from("x")));
+        let ids = |moves: &[Move]| moves.iter().map(|moved| moved.id.to_string()).collect::<String>();
+        (ids(&moves), ids(&rivals))
+    };
+    let text = |moves: &str, rivals: &str| (moves.to_owned(), rivals.to_owned());
+    let before = by("0", "w", "a", "bo", 1);
+    // kim sets it, uma takes it away, we put it back: only one order joins, however they come.
+    let (kim, uma, us) = (by("1", "a", "x", "kim", 5), by("2", "x", "y", "uma", 5), by("3", "y", "x", "us", 5));
+    assert_eq!(of(vec![kim.clone(), uma.clone(), us.clone(), before.clone()]), text("3210", ""));
+    assert_eq!(of(vec![us, uma, kim, before.clone()]), text("3210", ""));
+    // a -> x -> a -> x: who was last is open.
+    let (ada, back, lead) = (by("1", "a", "x", "ada", 5), by("2", "x", "a", "bo", 5), by("3", "a", "x", "lead", 5));
+    let (_, rivals) = of(vec![ada.clone(), back.clone(), lead, before.clone()]);
+    assert_eq!(rivals, "3");
+    // The same person's own are none.
+    let again = by("3", "a", "x", "ada", 5);
+    assert_eq!(of(vec![ada, back, again, before]).1, "");
+    // What does not join says nothing.
+    let apart = of(vec![by("1", "p", "x", "ada", 5), by("2", "q", "x", "lead", 5), by("0", "w", "a", "bo", 1)]);
+    assert_eq!(apart, text("120", "2"));
+    // Many of one second are ordered in bounded time.
+    let many: Vec<_> = (0..50)
+        .map(|n| by(&n.to_string(), if n % 2 == 0 { "a" } else { "x" }, if n % 2 == 0 { "x" } else { "a" }, "ada", 5))
+        .collect();
+    assert_eq!(order::in_order(many, Some(&Id::from("x"))).moves.len(), 50);
 }
 
 #[test]
