@@ -204,7 +204,7 @@ impl Shared {
         })?);
         self.own.note_clock(information.get("is_timezone_support_enabled").and_then(Json::as_bool));
         if self.version.read().as_ref() != Some(&version) {
-            tracing::debug!(%version, "ftrack server");
+            tracing::debug!(version = version.as_str(), "ftrack server");
             *self.version.write() = Some(version.clone());
         }
         Ok(version)

@@ -347,7 +347,11 @@ impl<S: Source> Supervisor<S> {
                 Change::Quarantine { object, problem } => {
                     if self.quarantined.len() < self.options.queue && self.quarantined.insert(object.clone()) {
                         self.stats.quarantined.add(1);
-                        tracing::warn!(%object, problem, "a record cannot be understood: questions that touch it are denied");
+                        tracing::warn!(
+                            object = object.to_string(),
+                            problem,
+                            "a record cannot be understood: questions that touch it are denied"
+                        );
                     }
                 }
                 Change::Upsert(record) if !self.quarantined.is_empty() => {

@@ -98,7 +98,7 @@ fn shown(value: &Json) -> String {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(SAID).collect()
+    text.chars().filter(|character| !character.is_control()).take(SAID).collect()
 }
 
 // === entities that are told only once ===

@@ -210,10 +210,15 @@ impl Strange {
         *times += 1;
         if *times == 1 {
             tracing::warn!(
-                ?kind,
+                kind = kind.as_str(),
                 "changes of an unknown type that may be about permissions: all people and roles are re-read"
             );
         }
-        tracing::debug!(?kind, times, all = self.telling, "an unknown type that may be about permissions");
+        tracing::debug!(
+            kind = kind.as_str(),
+            times,
+            all = self.telling,
+            "an unknown type that may be about permissions"
+        );
     }
 }

@@ -43,12 +43,10 @@ impl Pager {
     /// The next rows; `None` after the last.
     pub(super) async fn next(&mut self, client: &Client) -> Result<Option<Vec<Row>>, Failure> {
         while !self.done {
-            let answers = client.ask(&[self.operation()]).await?;
-            for answer in answers {
-                let rows = self.take(answer::page(answer)?)?;
-                if !rows.is_empty() {
-                    return Ok(Some(rows));
-                }
+            let answer = client.ask(&[self.operation()]).await?.into_iter().next().unwrap_or_default();
+            let rows = self.take(answer::page(answer)?)?;
+            if !rows.is_empty() {
+                return Ok(Some(rows));
             }
         }
         Ok(None)

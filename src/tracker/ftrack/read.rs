@@ -119,11 +119,9 @@ fn compare(shared: &Shared, asked: Asked, rows: &[(Table, Row)], assigned: &Assi
             held.insert(names("id"));
         }
         if left.get_mut(table.kind()).is_some_and(|ids| ids.remove(&object.id.to_string())) || is_held {
-            if *table == Table::Project {
-                if shared.sight.found(&object.id) {
-                    // What is in it has announced nothing.
-                    shared.looks.owe(Scope::Large);
-                }
+            if *table == Table::Project && shared.sight.found(&object.id) {
+                // What is in it has announced nothing.
+                shared.looks.owe(Scope::Large);
             }
             changes.push(convert::row(*table, row, assigned));
         }

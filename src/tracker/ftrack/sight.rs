@@ -49,7 +49,7 @@ impl Sight {
         held.warned.remove(id);
         let appeared = held.seen.insert(id.clone());
         if appeared {
-            tracing::debug!(project = ?id, "a project is seen");
+            tracing::debug!(project = %id, "a project is seen");
         }
         appeared
     }
@@ -60,7 +60,7 @@ impl Sight {
         held.seen.remove(id);
         if held.named.contains(id) && held.warned.len() < MOST && held.warned.insert(id.clone()) {
             tracing::warn!(
-                project = ?id,
+                project = %id,
                 "an event names a project that the API key does not see, so whatever is in it is denied: award the project to \
                  the key in ftrack if it is a private one"
             );

@@ -26,7 +26,11 @@ impl<S: Source> Supervisor<S> {
         match outcome {
             Ok((version, stream)) => {
                 self.authorizer.set_tracker_version(&version);
-                tracing::info!(tracker = self.source.name(), %version, "the event stream is connected");
+                tracing::info!(
+                    tracker = self.source.name(),
+                    version = version.as_str(),
+                    "the event stream is connected"
+                );
                 self.stream = Some(stream);
                 self.audit.begin();
                 self.mute = None;

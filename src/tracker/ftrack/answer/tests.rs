@@ -18,7 +18,7 @@ fn user(id: &str, rest: Json) -> Json {
 #[test]
 fn errors_are_told_apart_by_name_whatever_the_status() {
     let error = |name: &str, status: u16| {
-        let body = json!({"exception": name, "content": "no more", "error_code": null}).to_string();
+        let body = json!({"exception": name, "content": "no\n\u{1b} more", "error_code": null}).to_string();
         told(body.as_bytes(), StatusCode::from_u16(status).unwrap()).unwrap()
     };
     for status in [200, 400, 401, 403, 422, 500] {
