@@ -110,7 +110,14 @@ impl<'a> View<'a> {
         if let Some(key) = self.find(kind, &Id::from(word)).filter(|key| self.row(*key).is_some()) {
             return Ok(Some(key));
         }
-        let found = [self.by_login(word)?, self.by_email(word)?, one_of(self.by_name(kind, word))?];
+        // Keys and scripts share the table; what they are called is up to whoever makes one.
+        let is_person = |key: &&Key| self.row(**key).is_none_or(|row| row.kind == kind);
+        let mut named = self.by_name(kind, word).iter().filter(is_person);
+        let by_name = named.next().copied();
+        if named.next().is_some() {
+            return Err(Ambiguous);
+        }
+        let found = [self.by_login(word)?, self.by_email(word)?, by_name];
         let mut found = found.into_iter().flatten();
         let Some(first) = found.next() else { return Ok(None) };
         if found.all(|other| other == first) { Ok(Some(first)) } else { Err(Ambiguous) }
@@ -141,11 +148,7 @@ impl<'a> View<'a> {
 pub struct Ambiguous;
 
 fn one(keys: Option<&Vec<Key>>) -> Result<Option<Key>, Ambiguous> {
-    one_of(keys.map_or(&[][..], Vec::as_slice))
-}
-
-fn one_of(keys: &[Key]) -> Result<Option<Key>, Ambiguous> {
-    match keys {
+    match keys.map_or(&[][..], Vec::as_slice) {
         [] => Ok(None),
         [key] => Ok(Some(*key)),
         _ => Err(Ambiguous),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::rules::{MAX_ATOMS, Rules};
 use super::{Names, Scope, Source};
 use crate::engine::condition::{Condition, RoleName};
@@ -87,9 +89,10 @@ fn setters(rules: &Rules<'_>, kind: KindNo, status: KindNo, named: &[Named<Str>]
         let rule = rules.rules.get(*rule as usize);
         rule.and_then(|rule| rule.value.as_ref()).is_some_and(|value| value.kind == status)
     };
-    let more: Vec<_> = own.filter(is_status).filter(|rule| !found.contains(rule)).collect();
-    found.extend(more);
-    found.dedup();
+    found.extend(own.filter(is_status));
+    // Fields may share a rule; the first stays the first.
+    let mut seen = FxHashSet::default();
+    found.retain(|rule| seen.insert(*rule));
     (found, missing)
 }
 
