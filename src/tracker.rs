@@ -11,6 +11,7 @@ pub mod backoff;
 mod date;
 pub mod file;
 pub mod ftrack;
+mod http;
 pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;
