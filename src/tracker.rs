@@ -10,6 +10,7 @@
 pub mod backoff;
 mod date;
 pub mod file;
+pub mod flow;
 pub mod ftrack;
 mod http;
 pub mod ingest;
