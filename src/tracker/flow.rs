@@ -10,6 +10,7 @@
 
 mod answer;
 mod client;
+mod marks;
 mod poll;
 mod search;
 mod token;
