@@ -10,6 +10,8 @@
 
 mod answer;
 mod client;
+mod ends;
+mod hints;
 mod marks;
 mod poll;
 mod search;
