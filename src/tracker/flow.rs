@@ -21,6 +21,7 @@ mod search;
 mod sight;
 mod table;
 mod token;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
