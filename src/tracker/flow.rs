@@ -10,12 +10,21 @@
 
 mod answer;
 mod client;
+mod convert;
 mod ends;
 mod hints;
+mod load;
 mod marks;
+mod page;
 mod poll;
+mod read;
+mod refer;
+mod schema;
 mod search;
+mod sight;
+mod table;
 mod token;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -24,6 +33,9 @@ use futures_util::stream::BoxStream;
 use reqwest::Url;
 
 use self::client::Client;
+use self::schema::Shapes;
+use self::sight::Sight;
+use self::table::Tables;
 use super::parts::Parts;
 use super::progress::Progress;
 use super::secret::TokenSource;
@@ -53,8 +65,11 @@ pub struct Flow {
 #[derive(Debug)]
 struct Site {
     client: Client,
-    /// What the policy was compiled to: it says what is mirrored.
-    schema: Arc<Schema>,
+    /// What is mirrored.
+    tables: Tables,
+    /// The same as the site has it.
+    shapes: Shapes,
+    sight: Sight,
     poll_interval: Duration,
     feed: poll::Feed,
 }
@@ -62,14 +77,22 @@ struct Site {
 // === impl Flow ===
 
 impl Flow {
-    /// A connector that mirrors what the schema names; nothing is asked yet.
+    /// A connector that mirrors what the schema names, to which the policy was compiled; nothing is asked yet.
     ///
     /// # Errors
     /// Where the address cannot be meant.
-    pub fn new(config: Config, schema: Arc<Schema>) -> Result<Self, SourceError> {
+    pub fn new(config: Config, schema: &Schema) -> Result<Self, SourceError> {
         let Config { url, script_name, script_key, poll_interval } = config;
         let client = Client::new(address(&url)?, &script_name, script_key)?;
-        Ok(Self { site: Arc::new(Site { client, schema, poll_interval, feed: poll::Feed::default() }) })
+        let site = Site {
+            client,
+            tables: Tables::of(schema),
+            shapes: Shapes::default(),
+            sight: Sight::default(),
+            poll_interval,
+            feed: poll::Feed::default(),
+        };
+        Ok(Self { site: Arc::new(site) })
     }
 }
 
@@ -83,19 +106,25 @@ impl Source for Flow {
     }
 
     async fn probe(&self) -> Result<Str, SourceError> {
-        Err(SourceError::Unavailable("not yet".into()))
+        self.site.sight.probe(&self.site.client).await
     }
 
     async fn events(&self) -> Result<BoxStream<'static, Signal>, SourceError> {
         poll::listen(Arc::clone(&self.site)).await
     }
 
-    async fn load(&self, _scope: Scope, _progress: &Progress, _parts: &Parts) -> Result<Snapshot, SourceError> {
-        Err(SourceError::Unavailable("not yet".into()))
+    async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {
+        let snapshot = load::load(&self.site, scope, progress, parts).await?;
+        self.site.sight.check(&self.site.client).await?;
+        Ok(snapshot)
     }
 
-    async fn reread(&self, _objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
-        Err(SourceError::Unavailable("not yet".into()))
+    async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
+        let read = read::objects(&self.site, objects).await?;
+        if read.left_out {
+            self.site.sight.check(&self.site.client).await?;
+        }
+        Ok(read.changes)
     }
 
     async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
@@ -106,9 +135,10 @@ impl Source for Flow {
 // === impl Site ===
 
 impl Site {
-    /// Objects that may hold links to these, though no event says so: what was taken out of the trash is in them again.
-    async fn referrers(&self, _objects: &[ObjectRef]) -> Result<Vec<ObjectRef>, SourceError> {
-        Ok(Vec::new())
+    /// The objects that hold links to these, though no event says so: what was taken out of the trash is in them again.
+    /// `None`: too many to name, so everything is to be loaded.
+    async fn referrers(&self, objects: &[ObjectRef]) -> Result<Option<Vec<ObjectRef>>, SourceError> {
+        Ok(refer::referrers(self, objects).await?)
     }
 }
 

@@ -16,8 +16,9 @@ const MEND_URL: &str = "is tracker.flow.url the address of the Flow site?";
 const MEND_ROLE: &str =
     "give the script user a permission role that sees all types, all fields and all projects, for example API Admin";
 
-/// A row of Flow: its scalars and links under one roof.
-#[derive(Clone, Debug, PartialEq)]
+/// A row of Flow: its scalars and links under one roof. What stands in a row's place and names none has an empty type and
+/// the id 0, which no row has.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Row {
     /// Flow's own name of the type.
     pub(super) kind: Str,
@@ -77,12 +78,12 @@ pub(super) fn told(body: &Json) -> Told {
     Told { code, said: said.chars().filter(|character| !character.is_control()).take(SAID).collect() }
 }
 
-/// The rows of a page. A row without a type and an id is none, and so is what else stands there.
+/// The rows of a page.
 pub(super) fn rows(what: &str, answer: Json) -> Result<Vec<Row>, Failure> {
     let shape = |wrong: &str| Failure::Malformed(format!("{what}: the answer {wrong}; {MEND_URL}"));
     let Json::Object(mut answer) = answer else { return Err(shape("is no object")) };
     let Some(Json::Array(rows)) = answer.remove("data") else { return Err(shape("has no list `data`")) };
-    rows.into_iter().map(|row| Row::read(row).ok_or_else(|| shape("has a row without type and id"))).collect()
+    Ok(rows.into_iter().map(|row| Row::read(row).unwrap_or_default()).collect())
 }
 
 /// A number that may be written as a text.
@@ -96,7 +97,7 @@ impl Row {
     fn read(row: Json) -> Option<Self> {
         let Json::Object(mut row) = row else { return None };
         let kind = Str::from(row.get("type")?.as_str().filter(|kind| !kind.is_empty())?);
-        let id = row.get("id")?.as_u64()?;
+        let id = row.get("id")?.as_u64().filter(|id| *id > 0)?;
         let mut values = match row.remove("attributes") {
             Some(Json::Object(attributes)) => attributes,
             _ => Map::new(),

@@ -61,6 +61,8 @@ pub(super) enum Failure {
     Malformed(String),
     /// The token that was sent is not accepted.
     Token(String),
+    /// Nor is the key.
+    Key(String),
 }
 
 // === impl Client ===
@@ -153,7 +155,7 @@ impl Client {
                     self.pass.drop(&token);
                     renewed = true;
                 }
-                Err(Failure::Token(said)) => return Err(Failure::Refused(format!("{said}; {MEND_KEY}"))),
+                Err(Failure::Token(said)) => return Err(Failure::Key(format!("{said}; {MEND_KEY}"))),
                 outcome => return outcome,
             }
         }
@@ -192,10 +194,10 @@ impl Client {
         }
         let mut rotated = false;
         loop {
-            let key = self.key.get().await.map_err(Failure::Refused)?;
+            let key = self.key.get().await.map_err(Failure::Key)?;
             match self.exchange(&key).await {
                 Ok(held) => return Ok(self.pass.hold(held)),
-                Err(Failure::Refused(_)) if !rotated && self.key.reload(&key).await.map_err(Failure::Refused)? => {
+                Err(Failure::Key(_)) if !rotated && self.key.reload(&key).await.map_err(Failure::Key)? => {
                     rotated = true;
                 }
                 Err(failure) => {
@@ -231,7 +233,7 @@ impl Client {
                          be active and allow it (can_impersonate_this_user)"
                     ),
                 };
-                Err(Failure::Refused(format!("{said}; {mend}")))
+                Err(Failure::Key(format!("{said}; {mend}")))
             }
             Err(failure) => Err(failure),
         }
@@ -254,7 +256,7 @@ impl Client {
     }
 
     fn address(&self, path: &str) -> Url {
-        http::below(&self.base, &format!("api/v1/{path}").trim_end_matches('/').to_owned())
+        http::below(&self.base, format!("api/v1/{path}").trim_end_matches('/'))
     }
 }
 
@@ -285,6 +287,13 @@ impl fmt::Debug for Client {
 
 // === impl Failure ===
 
+impl Failure {
+    /// Whether the site answers others, but not this question about this type.
+    pub(super) fn is_about_the_type(&self) -> bool {
+        matches!(self, Self::NotFound(_) | Self::Invalid(_) | Self::Refused(_))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::NotFound(why)
@@ -294,7 +303,8 @@ impl fmt::Display for Failure {
         | Self::Failed(why)
         | Self::TooLarge(why)
         | Self::Malformed(why)
-        | Self::Token(why)) = self;
+        | Self::Token(why)
+        | Self::Key(why)) = self;
         f.write_str(why)
     }
 }
@@ -302,7 +312,9 @@ impl fmt::Display for Failure {
 impl From<Failure> for SourceError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(why) | Failure::Token(why) | Failure::Invalid(why) => Self::Refused(why),
+            Failure::Refused(why) | Failure::Token(why) | Failure::Key(why) | Failure::Invalid(why) => {
+                Self::Refused(why)
+            }
             Failure::Unavailable(why) | Failure::Failed(why) => Self::Unavailable(why),
             Failure::NotFound(why) | Failure::TooLarge(why) | Failure::Malformed(why) => Self::Malformed(why),
         }

@@ -10,7 +10,6 @@ pub(super) const MOST_ROWS: u32 = 5000;
 pub(super) struct Search<'a> {
     kind: &'a str,
     fields: Vec<&'a str>,
-    operator: &'static str,
     conditions: Vec<Json>,
     sort: &'a str,
     size: u32,
@@ -23,7 +22,7 @@ impl<'a> Search<'a> {
     /// The first rows of a type by id, each with these fields: those that are not in the trash.
     pub(super) fn of(kind: &'a str, fields: impl IntoIterator<Item = &'a str>) -> Self {
         let fields = fields.into_iter().collect();
-        Self { kind, fields, operator: "and", conditions: Vec::new(), sort: "id", size: MOST_ROWS, retired: false }
+        Self { kind, fields, conditions: Vec::new(), sort: "id", size: MOST_ROWS, retired: false }
     }
 
     /// Only rows for which this holds. A link is `{"type": ..., "id": ...}`: Flow takes no bare ids.
@@ -33,10 +32,10 @@ impl<'a> Search<'a> {
         self
     }
 
-    /// It is enough that one of the conditions holds.
+    /// Only rows for which one of these holds, each `[path, relation, value]`.
     #[must_use]
-    pub(super) fn any(mut self) -> Self {
-        self.operator = "or";
+    pub(super) fn with_any(mut self, conditions: Vec<Json>) -> Self {
+        self.conditions.push(json!({"logical_operator": "or", "conditions": conditions}));
         self
     }
 
@@ -68,9 +67,9 @@ impl<'a> Search<'a> {
 
     /// What is sent.
     pub(super) fn body(&self) -> Json {
-        let Self { kind: _, fields, operator, conditions, sort, size, retired } = self;
+        let Self { kind: _, fields, conditions, sort, size, retired } = self;
         json!({
-            "filters": {"logical_operator": operator, "conditions": conditions},
+            "filters": {"logical_operator": "and", "conditions": conditions},
             "fields": fields,
             "sort": sort,
             "page": {"size": size, "number": 1},
