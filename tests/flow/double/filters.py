@@ -35,10 +35,10 @@ def from_array(filters):
 
 def from_hash(filters, depth=1):
     """`application/vnd+shotgun.api3_hash+json`: groups of triples and groups."""
-    if depth > DEEPEST:
-        raise Refusal(500, 104, "Shotgun Server Error")
     if isinstance(filters, list):
         return triple(filters)
+    if depth > DEEPEST:
+        raise Refusal(500, 104, "Shotgun Server Error")
     if not isinstance(filters, dict):
         raise bad(f"Invalid condition: {json.dumps(filters)}")
     if "logical_operator" not in filters:

@@ -25,14 +25,14 @@ def big(seed, tasks=100000, projects=20, people=200, groups=20, per_shot=5, per_
 def fill(store, tasks, projects, people, groups, per_shot, per_sequence, versions):
     made = {}
 
-    def add(name, number, **values):
-        row = Row(TABLE[name], FIRST + number, values)
+    def add(kind, number, /, **values):
+        row = Row(TABLE[kind], FIRST + number, values)
         if "created_at" in row.kind.fields:
             values["created_at"] = SEEDED
         if row.kind.audited:
             values["updated_at"] = SEEDED
         store.insert(row)
-        made[name] = made.get(name, 0) + 1
+        made[kind] = made.get(kind, 0) + 1
         return row
 
     roles = {row.values["display_name"]: row.ref for row in store.tables["PermissionRuleSet"].rows.values()
