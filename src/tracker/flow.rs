@@ -19,6 +19,7 @@ mod page;
 mod poll;
 mod read;
 mod refer;
+mod scan;
 mod schema;
 mod search;
 mod sight;
@@ -27,7 +28,7 @@ mod token;
 pub mod webhook;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::BoxStream;
 use reqwest::Url;
@@ -90,7 +91,7 @@ impl Flow {
             shapes: Shapes::default(),
             sight: Sight::default(),
             poll_interval,
-            feed: poll::Feed::default(),
+            feed: poll::Feed::of(schema),
         };
         Ok(Self { site: Arc::new(site) })
     }
@@ -111,6 +112,10 @@ impl Source for Flow {
 
     async fn events(&self) -> Result<BoxStream<'static, Signal>, SourceError> {
         poll::listen(Arc::clone(&self.site)).await
+    }
+
+    fn sure_until(&self) -> Option<Instant> {
+        self.site.feed.sure_until()
     }
 
     async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {

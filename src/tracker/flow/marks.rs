@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long after its id was taken an event may appear.
-const LATE: Duration = Duration::from_secs(5 * 60);
+pub(super) const LATE: Duration = Duration::from_secs(5 * 60);
 
 /// How long after it was committed an event can be read at the latest.
 pub(super) const LAG: Duration = Duration::from_secs(1);
