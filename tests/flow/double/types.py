@@ -1,15 +1,15 @@
 """The entity types of the site: their fields, and which fields are the two ends of one link.
 
-A line is `name:type`, then `!` where nobody can edit it over the API, then `>A|B` (the types that a link may lead to) or
-`=a/b` (the values of a list; the first one of a status list is its default).
+A line is `name:type`, then `!` where nobody can edit it over the API, then `>A|B` (the types that a link may lead to)
+or `=a/b` (the values of a list; the first one of a status list is its default).
 """
 
 USERS = "HumanUser|ApiUser"
 PEOPLE = "Group|HumanUser"
 LINKED = "Asset|Sequence|Shot|Version"
 NOTED = "Asset|Department|Group|Playlist|Sequence|Shot|Version|CustomEntity07"
-ANY = ("ApiUser|Asset|ClientUser|CustomEntity07|CustomNonProjectEntity03|Department|Group|HumanUser|Note|PermissionRuleSet|"
-       "Playlist|Project|PublishedFile|Reply|Sequence|Shot|Status|Step|Task|Ticket|TimeLog|Version")
+ANY = ("ApiUser|Asset|ClientUser|CustomEntity07|CustomNonProjectEntity03|Department|Group|HumanUser|Note|"
+       "PermissionRuleSet|Playlist|Project|PublishedFile|Reply|Sequence|Shot|Status|Step|Task|Ticket|TimeLog|Version")
 
 AUDIT = f"created_at:date_time! created_by:entity!>{USERS} updated_at:date_time! updated_by:entity!>{USERS}"
 NOTES = "notes:multi_entity>Note open_notes_count:summary!"
