@@ -72,6 +72,10 @@ pub(super) struct KindSource {
     pub(super) others: Option<(Named<Str>, Named<Str>)>,
     pub(super) attributes: bool,
     pub(super) label: Str,
+    /// What links call it, and whether it is known for that alone.
+    pub(super) type_name: Str,
+    pub(super) rowless: bool,
+    pub(super) more_projects: Option<Named<Str>>,
 }
 
 #[derive(Debug)]
@@ -83,6 +87,7 @@ pub(super) struct FieldSource {
     pub(super) by_project: bool,
     pub(super) one: bool,
     pub(super) any: bool,
+    pub(super) link: bool,
 }
 
 /// A name for a path that differs by the kind of the resource.
@@ -211,7 +216,7 @@ fn subject(node: &Node, problems: &mut Problems) -> Option<SubjectSource> {
     for part in ["kind", "active", "project"] {
         parts.extend(fields.need(part, problems).map(|node| (part, name(node, problems))));
     }
-    for part in ["role", "member_role", "bot", "bot_person", "login", "email"] {
+    for part in ["active_is", "role", "member_role", "bot", "bot_person", "login", "email"] {
         parts.extend(fields.take(part).map(|node| (part, name(node, problems))));
     }
     let fixed_roles = names(fields.take("fixed_roles"), problems);
@@ -224,7 +229,9 @@ fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSo
     let variants = names(map.take("variants"), problems);
     let mut flag = |name, problems: &mut Problems| map.take(name).is_some_and(|node| node.bool(problems) == Some(true));
     let (lazy, told, named) = (flag("lazy", problems), flag("told", problems), flag("named", problems));
-    let attributes = flag("attributes", problems);
+    let (attributes, rowless) = (flag("attributes", problems), flag("rowless", problems));
+    let type_name = map.take("type").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
+    let more_projects = map.take("more_projects").map(|node| self::name(node, problems));
     let project_from = map.take("project_from").map(|node| self::name(node, problems));
     let in_project_as = map.take("in_project_as").map(|node| self::name(node, problems));
     let told_project = map.take("told_project").and_then(|node| node.text(problems)).map(Str::from);
@@ -255,23 +262,22 @@ fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSo
         others,
         attributes,
         label,
+        type_name,
+        rowless,
+        more_projects,
     })
 }
 
 fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<FieldSource> {
     if node.is_null() {
-        return Some(FieldSource { name, target: None, back: None, by_project: false, one: false, any: false });
+        return Some(FieldSource::plain(name));
     }
     if matches!(node.data, Data::Scalar { .. }) {
         let target = self::name(node, problems);
-        let any = target.what == "any";
-        return Some(FieldSource {
-            name,
-            target: (!any).then_some(target),
-            back: None,
-            by_project: false,
-            one: false,
-            any,
+        return Some(match target.what.as_str() {
+            "any" => FieldSource { any: true, ..FieldSource::plain(name) },
+            "link" => FieldSource { link: true, ..FieldSource::plain(name) },
+            _ => FieldSource { target: Some(target), ..FieldSource::plain(name) },
         });
     }
     let mut map = node.map(problems)?;
@@ -280,7 +286,15 @@ fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<Field
     let by_project = map.take("back_here").map(|node| self::name(node, problems));
     let one = map.take("one").is_some_and(|node| node.bool(problems) == Some(true));
     map.finish(problems);
-    Some(FieldSource { name, target, by_project: by_project.is_some(), back: by_project.or(back), one, any: false })
+    let plain = FieldSource::plain(name);
+    Some(FieldSource { target, by_project: by_project.is_some(), back: by_project.or(back), one, ..plain })
+}
+
+impl FieldSource {
+    /// A field that holds plain values.
+    pub(super) fn plain(name: Named<Str>) -> Self {
+        Self { name, target: None, back: None, by_project: false, one: false, any: false, link: false }
+    }
 }
 
 fn path(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<PathSource> {

@@ -20,7 +20,8 @@ use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
 /// The built-in packs: name and text.
-const PACKS: [(&str, &str); 3] = [
+const PACKS: [(&str, &str); 4] = [
+    ("flow", include_str!("../../policy/flow.yaml")),
     ("ftrack", include_str!("../../policy/ftrack.yaml")),
     ("kitsu", include_str!("../../policy/kitsu.yaml")),
     ("limecraft", include_str!("../../policy/limecraft.yaml")),

@@ -214,11 +214,12 @@ fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
 fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>> {
     let schema = view.schema();
     let def = &schema.subject;
-    let found = match subject {
-        Subject::Person(id) | Subject::Bot(id) => view.find(def.kind, &Id::from(id)),
+    let found = match (subject, def.bot) {
+        (Subject::Bot(id), Some(BotDef::Apart(bots))) => view.find(bots, &Id::from(id)),
+        (Subject::Person(id) | Subject::Bot(id), _) => view.find(def.kind, &Id::from(id)),
         // A name that several people have tells nobody.
-        Subject::Login(login) => view.by_login(login).ok().flatten(),
-        Subject::Email(email) => view.by_email(email).ok().flatten(),
+        (Subject::Login(login), _) => view.by_login(login).ok().flatten(),
+        (Subject::Email(email), _) => view.by_email(email).ok().flatten(),
     };
     let key = found.ok_or_else(|| decided(Reason::SubjectUnknown, &[]))?;
     let row = record(view, key)?;
@@ -227,6 +228,9 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
         Some(BotDef::Flag(flag)) => (!is_bot || *row.cell(flag) == Cell::Bool(true), &Cell::Null),
         Some(BotDef::Kind { kind, person }) if is_bot => (row.kind == kind, row.cell(person)),
         Some(BotDef::Kind { .. }) => (row.kind == def.kind, &Cell::Null),
+        // They have nothing that says whether they are active.
+        Some(BotDef::Apart(_)) if is_bot => return Ok(key),
+        Some(BotDef::Apart(_)) => (true, &Cell::Null),
         None => (!is_bot, &Cell::Null),
     };
     if !right_kind {
@@ -249,18 +253,21 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
 
 /// Whether somebody may act at all.
 fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
-    match row.cell(view.schema().subject.active) {
-        Cell::Bool(true) => Ok(()),
-        _ => Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])),
-    }
+    let def = &view.schema().subject;
+    let active = match (row.cell(def.active), &def.active_is) {
+        (Cell::Bool(active), None) => *active,
+        (cell, Some(is)) => cell.text() == Some(is),
+        _ => false,
+    };
+    if active { Ok(()) } else { Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])) }
 }
 
 fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
     let reads = [Dep::Node(key)];
     match view.state(key) {
-        State::Record(row) => Ok(row),
+        State::Record(row) if !row.trashed => Ok(row),
         State::Quarantined(_) => Err(decided(Reason::Quarantined, &reads)),
-        State::Unknown | State::Gone => Err(decided(Reason::SubjectUnknown, &reads)),
+        State::Record(_) | State::Unknown | State::Gone => Err(decided(Reason::SubjectUnknown, &reads)),
     }
 }
 
