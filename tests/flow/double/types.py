@@ -30,7 +30,7 @@ TYPES = {
         assets:multi_entity>Asset sg_shot_type:list=VFX/Full-CG sg_cut_order:number sg_cut_in:number sg_cut_out:number
         smart_cut_in:number smart_cut_out:number smart_cut_duration:number smart_head_in:number smart_tail_out:number
         smart_working_duration:number! smart_cut_summary_display:text! addressings_cc:multi_entity>{PEOPLE}
-        parent_shots:multi_entity>Shot shots:multi_entity>Shot step_13:pivot_column! image:image!""",
+        parent_shots:multi_entity>Shot shots:multi_entity>Shot step_13:pivot_column! image:image""",
     "Asset": f"""{AUDIT} {NOTES} {TASKS} code:text description:text project:entity>Project
         linked_projects:multi_entity>Project sg_status_list:status_list=wtg/rdy/ip/rev/fin/omt/hld
         sg_asset_type:list=Character/Vehicle/Prop/Environment sg_keep:checkbox shots:multi_entity>Shot
