@@ -342,6 +342,10 @@ class Writing(Case):
         same = {"content": "comp", "task_assignees": [link("HumanUser", 3)]}
         self.assertEqual(self.ask("PUT", "/entity/tasks/1", same).status, 200)
         self.assertEqual((self.double.row("Task", 1), self.double.ask("events")["next"]), (before, events))
+        self.ask("DELETE", "/entity/tasks/3")
+        self.assertEqual(self.ask("PUT", "/entity/versions/3", {"sg_task": None}).status, 200)
+        self.ask("POST", "/entity/tasks/3?revive=true")
+        self.assertEqual(self.double.row("Version", 3, "sg_task")["sg_task"]["id"], 3)
 
 
 class Faults(Case):

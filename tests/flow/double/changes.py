@@ -125,10 +125,12 @@ class Transaction:
         moved = False
         for field, new in values:
             old = self.store.value(row, field.name)
-            others = self.put(row, field, new)
-            new = self.store.value(row, field.name)
+            if field.many:
+                new = tuple(ref for ref in new if self.store.live(ref))
+            # What reads the same stays as it is, also what a revival would bring back.
             if set(new) == set(old) if field.many else new == old:
                 continue
+            others = self.put(row, field, new)
             moved = True
             draft = self.drafts.change(row, field, old, new)
             for other, name, added, removed in others:
