@@ -161,6 +161,8 @@ pub(super) struct BodySource {
 #[derive(Clone, Debug)]
 pub(super) struct StepSource {
     pub(super) any: Vec<Named<String>>,
+    /// The same in a few words, where the alternatives' own are too many.
+    pub(super) says: Option<Str>,
     pub(super) otherwise: Reason,
 }
 
@@ -464,7 +466,11 @@ fn steps(node: &Node, problems: &mut Problems) -> Vec<StepSource> {
     let mut steps = Vec::new();
     for node in node.list() {
         if matches!(node.data, Data::Scalar { .. }) {
-            steps.extend(text(node, problems).map(|text| StepSource { any: vec![text], otherwise: Reason::NoGrant }));
+            steps.extend(text(node, problems).map(|text| StepSource {
+                any: vec![text],
+                says: None,
+                otherwise: Reason::NoGrant,
+            }));
             continue;
         }
         let Some(mut map) = node.map(problems) else { continue };
@@ -478,8 +484,9 @@ fn steps(node: &Node, problems: &mut Problems) -> Vec<StepSource> {
             }
             found
         });
+        let says = map.take("says").and_then(|node| node.text(problems)).map(Str::from);
         map.finish(problems);
-        steps.extend(otherwise.map(|otherwise| StepSource { any, otherwise }));
+        steps.extend(otherwise.map(|otherwise| StepSource { any, says, otherwise }));
     }
     steps
 }

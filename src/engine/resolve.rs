@@ -73,6 +73,21 @@ pub enum Resolved<'q> {
     Missing(ObjectRef),
 }
 
+/// Why there is no case.
+enum Stop {
+    Decided { decision: Decision, reads: Vec<Dep> },
+    Missing(ObjectRef),
+}
+
+impl From<Stop> for Resolved<'_> {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Decided { decision, reads } => Self::Decided { decision, reads },
+            Stop::Missing(object) => Self::Missing(object),
+        }
+    }
+}
+
 /// Everything that a cached decision depends on besides the mirror, as typed values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CaseKey {
@@ -90,15 +105,15 @@ pub struct CaseKey {
 /// Finds the subject, the rule and the resource of a question. What the caller tells of an object that could be read
 /// from the tracker is not looked at: it is missing.
 pub fn resolve<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
-    find(policy, view, query, false).map_or_else(|resolved| resolved, Resolved::Case)
+    find(policy, view, query, false).map_or_else(Into::into, Resolved::Case)
 }
 
 /// The same where the tracker could not be read: what the caller tells then stands for the record.
 pub fn resolve_told<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
-    find(policy, view, query, true).map_or_else(|resolved| resolved, Resolved::Case)
+    find(policy, view, query, true).map_or_else(Into::into, Resolved::Case)
 }
 
-fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Resolved<'q>> {
+fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Stop> {
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
     let kind = policy.kind_of(view, query.kind).ok_or_else(unknown_action)?;
@@ -182,7 +197,7 @@ fn declared<'q>(
     kind: KindNo,
     query: &'q Query<'q>,
     told: bool,
-) -> Result<Case<'q>, Resolved<'q>> {
+) -> Result<Case<'q>, Stop> {
     let Some(list) = policy.declarations.list else { return Err(decided(Reason::ActionUnknown, &[])) };
     let (resource, project) = resource(view, kind, query, told, false)?;
     let Place::Project(at) = project else { return Err(decided(Reason::ResourceUnknown, &[])) };
@@ -237,11 +252,11 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
     named
 }
 
-fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
-    Resolved::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
+fn decided(code: Reason, reads: &[Dep]) -> Stop {
+    Stop::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
 }
 
-fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>> {
+fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
     let schema = view.schema();
     let def = &schema.subject;
     let found = match (subject, def.bot) {
@@ -282,7 +297,7 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
 }
 
 /// Whether somebody may act at all.
-fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
+fn active(view: View<'_>, key: Key, row: &Row) -> Result<(), Stop> {
     let def = &view.schema().subject;
     let active = match (row.cell(def.active), &def.active_is) {
         (Cell::Bool(active), None) => *active,
@@ -292,7 +307,7 @@ fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
     if active { Ok(()) } else { Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])) }
 }
 
-fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
+fn record<'v>(view: View<'v>, key: Key) -> Result<&'v Row, Stop> {
     let reads = [Dep::Node(key)];
     match view.state(key) {
         State::Record(row) if !row.trashed => Ok(row),
@@ -301,13 +316,13 @@ fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
     }
 }
 
-fn resource<'q>(
+fn resource(
     view: View<'_>,
     kind: KindNo,
     query: &Query<'_>,
     told: bool,
     trashed: bool,
-) -> Result<(Target, Place), Resolved<'q>> {
+) -> Result<(Target, Place), Stop> {
     let schema = view.schema();
     let (lazy, heeded) = schema.kind(schema.table_of(kind)).map_or((false, false), |def| (def.lazy, def.told));
     let key = view.find(kind, &query.id);
@@ -329,7 +344,7 @@ fn resource<'q>(
             if told && query.properties.is_some() {
                 Ok((Target::Described, described_place(view, kind, query)))
             } else {
-                Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
+                Err(Stop::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
             }
         }
         None | Some((_, State::Unknown)) if heeded && !lazy => match project(view, query) {
@@ -341,12 +356,12 @@ fn resource<'q>(
 }
 
 /// Where an object of the kind would be made.
-fn placed<'q>(
+fn placed(
     view: View<'_>,
     kind: KindNo,
     query: &Query<'_>,
     role: Option<(&Permissions, u16)>,
-) -> Result<Place, Resolved<'q>> {
+) -> Result<Place, Stop> {
     match role.and_then(|(page, _)| page.is_placed(view.schema(), kind)) {
         Some(false) => Ok(Place::Site),
         Some(true) if query.project.is_some() => match project(view, query) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::permissions::Asked;
 use super::{Names, Scope, split_key};
 use crate::engine::condition::{self, Condition};
 use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource, StepSource};
@@ -158,9 +159,9 @@ impl<'a> Rules<'a> {
             .iter()
             .map(|text| Restriction::plain(self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems)))
             .collect();
-        for StepSource { any, otherwise } in &body.steps {
+        for StepSource { any, says, otherwise } in &body.steps {
             let any = self.conjunctions(any, &scope, &mut atoms, problems);
-            all.push(Restriction { code: *otherwise, ..Restriction::plain(any) });
+            all.push(Restriction { code: *otherwise, says: says.clone(), ..Restriction::plain(any) });
         }
         let stepped = !body.steps.is_empty();
         if stepped {
@@ -340,9 +341,10 @@ impl<'a> Rules<'a> {
         if let Some(atom) = complain(self.names.reach_atom(word, scope), place, problems)? {
             return Some(atom);
         }
-        if let Some((operation, says)) = self.names.operation(word) {
+        if let Some(Asked { operation, says, no }) = self.names.operation(word) {
+            let no = template(&no, problems);
             let test = Test::Condition(Condition::Permission(operation));
-            return Some(Atom { name, test, says, no: None, grant: None });
+            return Some(Atom { name, test, says: Str::from(says), no, grant: None });
         }
         if let Some(wanted) = word.strip_prefix("filter:") {
             let filter = self.names.filters.iter().find(|filter| filter.name.what == wanted)?;
@@ -421,11 +423,11 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
         restricted: (1_u16..)
             .zip(&rule.all)
             .map(|(at, restriction)| {
-                let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
+                let ways = ways_of(restriction, rule);
                 let besides = if rule.stepped { "this takes" } else { "this needs besides" };
                 let needs = || match ways.is_empty() {
                     true => "nobody may do this".to_owned(),
-                    false => format!("{besides}: {}", ways.join(", or ")),
+                    false => format!("{besides}: {ways}"),
                 };
                 let text = restriction.message.as_ref().map_or_else(needs, ToString::to_string);
                 Arc::new(Said { rule: rule.restriction_name(tracker, at), text })
@@ -444,11 +446,12 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
 
 /// What the steps of a rule take, in their order.
 fn steps_of(rule: &Rule) -> String {
-    let step = |step: &Restriction| {
-        let ways: Vec<_> = step.any.iter().map(|way| words_of(way, rule)).collect();
-        ways.join(" or ")
-    };
-    rule.all.iter().map(step).collect::<Vec<_>>().join("; ")
+    rule.all.iter().map(|step| ways_of(step, rule)).collect::<Vec<_>>().join("; ")
+}
+
+fn ways_of(restriction: &Restriction, rule: &Rule) -> String {
+    let words = || restriction.any.iter().map(|way| words_of(way, rule)).collect::<Vec<_>>().join(", or ");
+    restriction.says.as_ref().map_or_else(words, ToString::to_string)
 }
 
 /// "in the project's team and Supervisor here and not ..."
