@@ -279,6 +279,11 @@ impl Authorizer {
         *self.tracker_version.write() = Str::from(version);
     }
 
+    /// The objects that lead to one of these by the field of this name. Looks at every object of the kinds that have it.
+    pub fn leading_to(&self, objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+        self.mirror.read().directory.view().leading_to(objects, field)
+    }
+
     /// Of objects that are read on first use, those that the mirror holds: an event on any other needs no re-read.
     pub fn loaded_lazily(&self, objects: &[ObjectRef]) -> Vec<ObjectRef> {
         let mirror = self.mirror.read();

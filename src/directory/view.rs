@@ -1,6 +1,8 @@
 //! What the engine may ask of the mirror. Borrowed under a read guard; sees one revision.
 
-use super::tables::{Membership, Row, State, Tables};
+use rustc_hash::FxHashSet;
+
+use super::tables::{Cell, Membership, Row, State, Tables};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{KindNo, Schema};
 
@@ -58,6 +60,24 @@ impl<'a> View<'a> {
         nodes
             .filter(move |(_, node)| node.table == table && matches!(node.state, State::Record(_)))
             .map(|(at, _)| Key(at))
+    }
+
+    /// The objects that lead to one of these by the field of this name. Looks at every object of the kinds that have it.
+    pub fn leading_to(&self, objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+        let keys = objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id));
+        let keys: FxHashSet<Key> = keys.collect();
+        let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
+        let fields: Vec<Option<usize>> = kinds.collect();
+        let leads = |key: Key| {
+            let cell = self.table(key).and_then(|table| (*fields.get(usize::from(table))?).zip(self.row(key)));
+            match cell.and_then(|(field, row)| row.cells.get(field)) {
+                Some(Cell::Ref(to)) => keys.contains(to),
+                Some(Cell::Refs(to)) => to.iter().any(|to| keys.contains(to)),
+                _ => false,
+            }
+        };
+        let nodes = (0_u32..).zip(&self.tables.nodes).map(|(at, _)| Key(at));
+        nodes.filter(|key| !keys.is_empty() && leads(*key)).filter_map(|key| self.object(key)).collect()
     }
 
     /// The objects that refer to `key` by the numbered back list of its kind.

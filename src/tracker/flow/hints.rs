@@ -24,6 +24,8 @@ const MOST_RULES: usize = 100;
 /// How much of a name is repeated.
 const SAID: usize = 100;
 
+/// The link by which rows hang on others.
+pub(super) const HANGS_BY: &str = "entity";
 /// Attributes that count for every type.
 const ALWAYS: [&str; 2] = ["project", "retirement_date"];
 /// Attributes by which rows are called.
@@ -37,6 +39,8 @@ pub(super) struct Hints {
     pub(super) reload: Option<Scope>,
     /// Rows to be found by what they lead to.
     pub(super) holders: FxHashSet<Holder>,
+    /// Rows that went to the trash. Flow takes with them what hangs on them, and says nothing of that.
+    pub(super) retired: FxHashSet<ObjectRef>,
     /// Rows that were taken out of the trash: the links to them are back.
     pub(super) revived: FxHashSet<ObjectRef>,
     /// Types of which something changed that is not named.
@@ -54,8 +58,7 @@ pub(super) struct Holder {
     pub(super) kind: Str,
     pub(super) field: Str,
     /// Type and id.
-    pub(super) of: (Str, u64),
-}
+    pub(super) of: (Str, u64),}
 
 /// The rules of a role were changed, or the role itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub(super) fn hints(rows: &[Row], ends: &Ends) -> Hints {
             Some(None) => {}
             None => hints.strange += 1,
         }
-        let named = hints.objects.len() + hints.holders.len() + hints.revived.len();
+        let named = hints.objects.len() + hints.holders.len() + hints.retired.len() + hints.revived.len();
         if named > MOST {
             let Hints { rules, strange, .. } = hints;
             return Hints { reload: Some(Scope::All), rules, strange, ..Hints::default() };
@@ -133,9 +136,9 @@ impl Hints {
     fn retired(&mut self, event: &Event<'_>, ends: &Ends) {
         self.row(event, ends);
         for (kind, id) in event.own() {
-            // Flow takes with it what hangs on it, and says nothing of that.
-            let hanging = ends.leading_to(kind).filter(|(_, field)| *field == "entity");
-            self.holders.extend(hanging.map(|(from, field)| Holder::new(from, field, kind, id)));
+            if ends.leading_to(kind).any(|(_, field)| field == HANGS_BY) {
+                self.retired.extend(ends.object(kind, id));
+            }
             if kind == "Project" {
                 self.load(Scope::Large);
             }

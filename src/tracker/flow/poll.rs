@@ -29,7 +29,7 @@ use self::log::Read;
 use self::owed::{Found, Owed};
 use super::Site;
 use super::ends::Ends;
-use super::hints::{Hints, hints};
+use super::hints::{HANGS_BY, Hints, hints};
 use super::marks::{LAG, Marks, Overflow};
 use super::scan;
 use crate::model::id::{ObjectRef, Str};
@@ -126,11 +126,14 @@ pub(super) async fn catch_up(site: &Site, since: SystemTime) -> Result<Option<Ca
         return Ok(Some(CatchUp { cursor, ..CatchUp::default() }));
     }
     let Some(rows) = log::since(site, since).await? else { return Ok(None) };
-    let Hints { objects, reload, holders, revived, unnamed, rules: _, strange: _ } = hints(&rows, &site.ends());
+    let Hints { objects, reload, holders, retired, revived, unnamed, rules: _, strange: _ } =
+        hints(&rows, &site.ends());
+    // What hangs on it is not told to whoever catches up.
+    let hanging = (!retired.is_empty()).then_some(Scope::Large);
     let owed = Owed { holders, revived, unnamed };
     let found = owed.settle(site).await?;
     let objects = objects.into_iter().chain(found.objects).collect();
-    let reload = [reload, found.reload].into_iter().flatten().reduce(Scope::and);
+    let reload = [reload, hanging, found.reload].into_iter().flatten().reduce(Scope::and);
     Ok(Some(CatchUp { objects, reload, cursor }))
 }
 
@@ -342,12 +345,15 @@ impl Poller {
     }
 
     fn tell(&mut self, found: Hints, cursor: Option<Str>) {
-        let Hints { objects, reload, holders, revived, unnamed, rules, strange: _ } = found;
+        let Hints { objects, reload, holders, retired, revived, unnamed, rules, strange: _ } = found;
         let roles: Vec<_> = objects.iter().filter(|object| object.kind == "permission_rule_set").cloned().collect();
         for rules in rules {
             self.signals.push_back(Signal::RulesChanged { objects: roles.clone(), said: rules.to_string() });
         }
         self.signals.extend(changed(objects.into_iter().collect(), reload, cursor));
+        if !retired.is_empty() {
+            self.signals.push_back(Signal::Hanging { on: retired.into_iter().collect(), field: HANGS_BY });
+        }
         let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
         if let Err(Overflow) = all {
             self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stagedoor::config::{self, Tracker};
 use stagedoor::proto::v1;
@@ -11,10 +13,12 @@ use stagedoor::proto::v1::authorization_client::AuthorizationClient;
 use stagedoor::tracker::flow;
 use stagedoor::tracker::ingest::guard::Token;
 use stagedoor::tracker::secret::TokenSource;
+use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
-use crate::app::App;
+use crate::app::{App, question};
 use crate::flow_load::double::Double;
+use crate::ftrack_events::spawn;
 
 /// How many questions one call asks.
 const AT_ONCE: usize = 500;
@@ -41,7 +45,11 @@ pub(crate) struct Studio {
     pub(crate) double: Double,
     pub(crate) app: App,
     client: AuthorizationClient<Channel>,
+    moved: Arc<Mutex<Instant>>,
+    watcher: AbortOnDrop,
 }
+
+struct AbortOnDrop(JoinHandle<()>);
 
 /// One question.
 #[derive(Clone, PartialEq)]
@@ -80,7 +88,21 @@ impl Studio {
         })
         .await;
         let client = app.client().await;
-        Self { double, app, client }
+        let moved = Arc::new(Mutex::new(Instant::now()));
+        let watcher = AbortOnDrop(spawn(watch(client.clone(), Arc::clone(&moved))));
+        Self { double, app, client, moved, watcher }
+    }
+
+    /// When the mirror last changed.
+    pub(crate) fn moved(&self) -> Instant {
+        *self.moved.lock()
+    }
+
+    /// Ends the app and proves that it ended as asked.
+    pub(crate) async fn end(self) {
+        drop(self.watcher);
+        drop(self.client);
+        self.app.end().await;
     }
 
     /// Every subject, every row, in the trash or not, every operation that a rule can be about.
@@ -114,6 +136,12 @@ impl Studio {
                 if *kind == "task" {
                     questions.push(question(kind, id, "update", "sg_status_list", None));
                     questions.push(question(kind, id, "update", "sg_status_list", Some("fin")));
+                    questions.push(question(kind, id, "update", "sg_priority", None));
+                    questions.push(question(kind, id, "update", "est_in_mins", None));
+                }
+                if matches!(*kind, "shot" | "version") {
+                    questions.push(question(kind, id, "update", "sg_status_list", Some("apr")));
+                    questions.push(question(kind, id, "update", "description", None));
                 }
             }
             for permission in ["see_all_projects", "show_overlay_player", "generate_toolkit_logs"] {
@@ -198,6 +226,24 @@ impl Studio {
         let info = self.info().await;
         let as_of = info.freshness.expect("freshness").as_of.expect("as_of");
         SystemTime::try_from(as_of).expect("a moment")
+    }
+}
+
+/// Notes when the mirror changes.
+async fn watch(mut client: AuthorizationClient<Channel>, moved: Arc<Mutex<Instant>>) {
+    let mut revision = None;
+    while let Ok(answer) = client.check(question("1", "read", "task:1")).await {
+        let now = answer.into_inner().freshness.map(|freshness| freshness.revision);
+        if std::mem::replace(&mut revision, now) != now {
+            *moved.lock() = Instant::now();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -159,14 +159,15 @@ fn a_back_reference_is_about_the_row_that_refers() {
 }
 
 #[test]
-fn what_hangs_on_a_retired_row_is_searched_for_and_what_refers_to_a_revived_one() {
+fn what_hangs_on_a_retired_row_and_what_refers_to_a_revived_one_is_told() {
     let meta = json!({"type": "entity_retirement", "entity_type": "Shot", "entity_id": 3, "retirement_date": "x"});
     let retired = event("Shotgun_Shot_Retirement", Json::Null, Json::Null, meta);
     let date = change("Shot", 3, "retirement_date", json!({"old_value": null, "new_value": "2026-01-01"}));
     let hints = hinted(vec![retired, date]);
     assert_eq!(hints.objects, FxHashSet::from_iter([ObjectRef::new("shot", "3")]));
-    let hanging = ["Task", "Version"].map(|kind| Holder::new(kind, "entity", "Shot", 3));
-    assert_eq!(hints.holders, FxHashSet::from_iter(hanging));
+    assert_eq!(hints.retired, hints.objects);
+    let nothing_hangs = event("Shotgun_Group_Retirement", Json::Null, link_to("Group", 3), Json::Null);
+    assert_eq!(hinted(vec![nothing_hangs]).retired.len(), 0);
     for meta in [
         json!({"entity_type": "Shot", "entity_id": 3}),
         json!({"type": "entity_revival", "entity_type": "Shot", "entity_id": 3}),
