@@ -14,7 +14,7 @@ use super::table::{PROJECT, Table};
 use crate::model::id::Str;
 
 /// Fields that name a row to people; of these the first that the type has.
-const NAMES: [&str; 7] = ["code", "content", "subject", "name", "title", "firstname", "description"];
+const NAMES: [&str; 7] = ["code", "subject", "content", "name", "title", "firstname", "description"];
 /// How many rows of a type with lists of links are read at once, and the fewest where they are very long.
 const WIDE: u32 = 2000;
 const FEWEST: u32 = 20;
