@@ -204,3 +204,6 @@ fn is_list(data_type: &str) -> bool {
 fn value(property: Option<&Json>) -> Option<&Json> {
     property.map(|property| property.get("value").unwrap_or(property))
 }
+
+#[cfg(test)]
+mod tests;
