@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A double of a Flow Production Tracking site, for tests: `/api/v1.1` and `/api3/json`, as the vendor's clients know them.
+"""A double of a Flow Production Tracking site, for tests: `/api/v1.1` and `/api3/json`, as the vendor's clients know.
 
     python double.py --port 0 --seed seed.json --roles roles.yaml
 
 The first line on stdout is its address, http://127.0.0.1:PORT. `--help` lists the options. A script NAME has the key
-NAME-key, a person LOGIN the password LOGIN-password. With a roles file, what a caller may do is enforced. Tests steer it
-below /double/, JSON in and out; a wrong request is a 400 with the reason. Links are "Type:id".
+NAME-key, a person LOGIN the password LOGIN-password. With a roles file, what a caller may do is enforced. Tests steer
+it below /double/, JSON in and out; a wrong request is a 400 with the reason. Links are "Type:id".
 
 Rows
   POST /double/seed      {"Task": [{row}...]...}          replaces everything; the record is emptied
@@ -27,7 +27,7 @@ Decisions
 Record
   GET  /double/record?since=N&what=search Task&as=stagedoor&method=POST            DELETE empties it
        n, time, what, method, path, as ("ann by auditor" for sudo), status, body, ms
-  GET  /double/counts    {"requests": 12, "token": 1, "search Task": 3, "get Task": 1, "rpc read Task": 2, "schema Task"...}
+  GET  /double/counts    {"requests": 12, "token": 1, "search Task": 3, "get Task": 1, "rpc read Task": 2...}
 Faults
   POST /double/faults    {"what": "search Task", "error": "502", "times": 2}     DELETE removes all
        what: the start of a name in the counts, or "any"; text: a part of the body; times: null is until removed; error:
@@ -41,7 +41,7 @@ Events
   GET  /double/events    the next id, what is held
   POST /double/events    {"hold": 2} the next two keep their id and are not seen; {"release": "all"} or [ids];
                           {"burn": 3} ids that nobody gets; {"twice": 1} logged twice; {"raw": [{"event_type":
-                          "Shotgun_PermissionRuleSet_ChangeRule", "entity": "PermissionRuleSet:3", "meta": null, "id": 7}]}
+                          "Shotgun_PermissionRuleSet_ChangeRule", "entity": "PermissionRuleSet:3", "id": 95000}]}
 Webhooks
   POST /double/hooks     {"url": "http://127.0.0.1:9/hook", "token": "t", "batch": true, "types": ["Task"]}
   POST /double/hooks     {"drop": 1, "duplicate": 1, "wrong": 1, "delay": 0.5, "reorder": true}     the next deliveries

@@ -1,4 +1,4 @@
-"""A double for one test: started, steered and stopped; and the requests of a plain REST client."""
+"""A double of a test's own: started, steered and stopped; and the requests of a plain REST client."""
 
 import json
 import os
@@ -94,10 +94,11 @@ class Double:
 
     def request(self, method, path, body=None, content="application/json", token=None, version="v1.1"):
         text = body if isinstance(body, (str, type(None))) else json.dumps(body)
-        headers = {"Content-Type": content} if text is not None else {}
+        sent = None if text is None else text.encode()
+        headers = {"Content-Type": content} if sent is not None else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        asked = urllib.request.Request(f"{self.url}/api/{version}{path}", None if text is None else text.encode(), headers, method=method)
+        asked = urllib.request.Request(f"{self.url}/api/{version}{path}", sent, headers, method=method)
         try:
             with urllib.request.urlopen(asked, timeout=10) as answer:
                 return Answer(answer.status, answer.read().decode())
@@ -122,13 +123,15 @@ class Double:
 
 
 class Case(unittest.TestCase):
-    """A double for each test."""
+    """A double for each class of tests, as new before each test."""
 
-    options = ()
+    @classmethod
+    def setUpClass(cls):
+        cls.double = Double()
+        cls.addClassCleanup(cls.double.close)
 
     def setUp(self):
-        self.double = Double(*self.options)
-        self.addCleanup(self.double.close)
+        self.double.ask("reset", {})
 
     def search(self, ask, kind, filters, fields=(), **more):
         """A search by triples (or by groups), archived projects included."""

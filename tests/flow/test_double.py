@@ -19,7 +19,8 @@ class Tokens(Case):
     def test_refusals(self):
         ask = self.double.request
         for form, wanted in {
-            "grant_type=client_credentials&client_id=stagedoor&client_secret=no": "Can't authenticate script 'stagedoor'",
+            "grant_type=client_credentials&client_id=stagedoor&client_secret=no":
+                "Can't authenticate script 'stagedoor'",
             "grant_type=client_credentials&client_id=stagedoor": "Missing or invalid authentication arguments",
             "grant_type=client_credentials&client_id=retired-script&client_secret=retired-script-key":
                 "Can't authenticate script 'retired-script'",
@@ -30,7 +31,8 @@ class Tokens(Case):
             self.assertEqual((answer.status, answer.error[2]), (400, wanted))
         body = {"grant_type": "client_credentials", "client_id": "stagedoor", "client_secret": "stagedoor-key"}
         self.assertEqual(ask("POST", "/auth/access_token", body).status, 415)
-        self.assertEqual(ask("POST", "/auth/access_token", "grant_type=refresh_token&refresh_token=x", FORM).status, 401)
+        refresh = "grant_type=refresh_token&refresh_token=x"
+        self.assertEqual(ask("POST", "/auth/access_token", refresh, FORM).status, 401)
         self.assertEqual(ask("GET", "/entity/tasks").error[:2], (401, 102))
 
     def test_other_grants(self):
@@ -72,7 +74,8 @@ class Reading(Case):
         for version in ("v1", "v1.1"):
             self.assertEqual(self.double.request("GET", "", version=version).data["api_version"], version)
             for name in ("Task", "tasks"):
-                row = self.double.request("GET", f"/entity/{name}/1?fields=content,entity", token=token, version=version).data
+                path = f"/entity/{name}/1?fields=content,entity"
+                row = self.double.request("GET", path, token=token, version=version).data
                 self.assertEqual((row["type"], row["id"], row["attributes"]), ("Task", 1, {"content": "comp"}))
                 self.assertEqual(row["relationships"]["entity"], {
                     "data": {"id": 1, "name": "SH010", "type": "Shot"},
@@ -87,7 +90,8 @@ class Reading(Case):
         self.assertEqual(self.ask("POST", "/entity/tasks/_search", {"filters": group}, HASH).ids, [1, 2])
         leaf = {"path": "id", "relation": "is", "values": [1]}
         for filters, content in ((group, ARRAY), ([leaf], ARRAY), (leaf, HASH), ([triples], ARRAY),
-                                 ({"logical_operator": "AND", "conditions": []}, HASH), ({"logical_operator": "or"}, HASH)):
+                                 ({"logical_operator": "AND", "conditions": []}, HASH),
+                                 ({"logical_operator": "or"}, HASH)):
             self.assertEqual(self.ask("POST", "/entity/tasks/_search", {"filters": filters}, content).status, 400)
 
     def test_deep_groups(self):
@@ -120,7 +124,8 @@ class Reading(Case):
         self.assertEqual(self.search(self.ask, "shots", [], sort="id desc").status, 400)
 
     def test_archived_projects_are_left_out_unless_asked_for(self):
-        for options, found in (({}, []), ({"include_archived_projects": False}, []), ({"include_archived_projects": True}, [14])):
+        name = "include_archived_projects"
+        for options, found in (({}, []), ({name: False}, []), ({name: True}, [14])):
             wish = {"filters": [["id", "is", 14]], "options": options}
             self.assertEqual(self.ask("POST", "/entity/tasks/_search", wish, ARRAY).ids, found)
         self.double.ask("settings", {"archived_default": "include"})
@@ -129,7 +134,7 @@ class Reading(Case):
     def test_rows_in_the_trash(self):
         self.assertEqual(self.ask("GET", "/entity/tasks/17").error, (404, 104, "Task: 17 not found"))
         self.assertEqual(self.ask("GET", "/entity/tasks/17?options[return_only]=retired").data["id"], 17)
-        retired = self.search(self.ask, "tasks", [], options={"return_only": "retired", "include_archived_projects": True})
+        retired = self.search(self.ask, "tasks", [], options={"return_only": "retired"})
         self.assertEqual(retired.ids, [17])
         people = self.search(self.ask, "human_users", [["login", "is", "ann"]], options={"return_only": "retired"})
         self.assertEqual(people.ids, [13])
@@ -170,9 +175,12 @@ class Reading(Case):
         for kind, one, said in (
             ("Task", ["nothing", "is", 1], "API read() Task.nothing doesn't exist."),
             ("Task", ["name", "is", "x"], "API read() Task.name doesn't exist."),
-            ("Task", ["content", "like", "x"], "API read() Task.content's 'text' data type doesn't support 'like' 'relation'"),
-            ("Task", ["entity", "is", 1], "API read() Task.entity expected [Hash, NilClass] data type(s) but got int: 1"),
-            ("Task", ["entity", "in", [{"id": 1}]], "API read() invalid/missing entity hash string 'type': {\"id\": 1}"),
+            ("Task", ["content", "like", "x"],
+             "API read() Task.content's 'text' data type doesn't support 'like' 'relation'"),
+            ("Task", ["entity", "is", 1],
+             "API read() Task.entity expected [Hash, NilClass] data type(s) but got int: 1"),
+            ("Task", ["entity", "in", [{"id": 1}]],
+             "API read() invalid/missing entity hash string 'type': {\"id\": 1}"),
             ("Task", ["milestone", "greater_than", True],
              "API read() Task.milestone's 'checkbox' data type doesn't support 'greater_than' 'relation'"),
             ("EventLogEntry", ["meta", "is", None],
@@ -189,7 +197,8 @@ class Reading(Case):
     def test_lists_and_counts(self):
         asked = "/entity/tasks?fields=content&filter[sg_status_list]=ip,rev&filter[project.Project.id]=1&sort=-id"
         self.assertEqual(self.ask("GET", asked).ids, [19, 12, 7, 3, 1])
-        wish = {"filters": [["project", "is", link("Project", 1)]], "summary_fields": [{"field": "id", "type": "record_count"}]}
+        wish = {"filters": [["project", "is", link("Project", 1)]],
+                "summary_fields": [{"field": "id", "type": "record_count"}]}
         told = self.ask("POST", "/entity/shots/_summarize", wish, ARRAY).data
         self.assertEqual(told, {"summaries": {"id": 3}, "groups": []})
         wish["summary_fields"] = [{"field": "id", "type": "nothing"}]
@@ -204,10 +213,11 @@ class Reading(Case):
         # A reader may edit nothing; the schema says so of each field.
         self.assertFalse(any(field["editable"]["value"] for field in fields.values()))
         shot = self.double.rest()("GET", "/schema/Shot/fields").data
-        self.assertEqual([shot[name]["editable"]["value"] for name in ("code", "smart_cut_in", "open_notes_count", "id")],
-                         [True, True, False, False])
+        names = ("code", "smart_cut_in", "open_notes_count", "id")
+        self.assertEqual([shot[name]["editable"]["value"] for name in names], [True, True, False, False])
         self.assertEqual(shot["open_notes_count"]["data_type"]["value"], "summary")
-        self.assertEqual(self.ask("GET", "/schema/Nothing/fields").error, (404, 103, "Entity type 'Nothing' does not exist."))
+        nothing = self.ask("GET", "/schema/Nothing/fields").error
+        self.assertEqual(nothing, (404, 103, "Entity type 'Nothing' does not exist."))
 
 
 class Writing(Case):
@@ -216,7 +226,8 @@ class Writing(Case):
         self.ask = self.double.rest()
 
     def test_create_update_delete_revive(self):
-        made = self.ask("POST", "/entity/tasks", {"content": "paint", "project": link("Project", 1), "entity": link("Shot", 1)})
+        task = {"content": "paint", "project": link("Project", 1), "entity": link("Shot", 1)}
+        made = self.ask("POST", "/entity/tasks", task)
         self.assertEqual((made.status, made.data["attributes"]["sg_status_list"]), (201, "wtg"))
         self.assertRegex(made.data["attributes"]["created_at"], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$")
         key = made.data["id"]
@@ -236,9 +247,11 @@ class Writing(Case):
         project = link("Project", 1)
         for method, path, data, said in (
             ("POST", "/entity/tasks", {"nothing": 1}, (400, 103, "API create() Task.nothing doesn't exist.")),
-            ("POST", "/entity/tasks", {"content": "x"}, (400, 103, "API create() missing 'project' attribute: {\"content\": \"x\"}")),
+            ("POST", "/entity/tasks", {"content": "x"},
+             (400, 103, "API create() missing 'project' attribute: {\"content\": \"x\"}")),
             ("PUT", "/entity/tasks/1", {"entity": link("Shot", 999)},
-             (400, 104, "Invalid field value, update failed [5 - Update failed for [Task.entity]: Value is not legal.]")),
+             (400, 104,
+              "Invalid field value, update failed [5 - Update failed for [Task.entity]: Value is not legal.]")),
             ("PUT", "/entity/tasks/1", {"task_assignees": None},
              (400, 103, "API update() Task.task_assignees expected [Array, Hash] data type(s) but got NoneType: null")),
             ("PUT", "/entity/tasks/1", {"id": 5}, (400, 104, "The field is not editable for this user: [Task.id].")),
@@ -283,8 +296,10 @@ class Writing(Case):
         joins = self.search(self.ask, "ProjectUserConnection", [["project", "is", link("Project", 3)]], ["user"])
         self.assertEqual([row["relationships"]["user"]["data"]["id"] for row in joins.data], [3])
         self.ask("PUT", "/entity/human_users/3", {"projects": []})
-        self.assertEqual(self.search(self.ask, "ProjectUserConnection", [["project", "is", link("Project", 3)]]).ids, [])
-        made = self.ask("POST", "/entity/GroupUserConnection", {"group": link("Group", 2), "user": link("HumanUser", 3)})
+        joins = self.search(self.ask, "ProjectUserConnection", [["project", "is", link("Project", 3)]])
+        self.assertEqual(joins.ids, [])
+        join = {"group": link("Group", 2), "user": link("HumanUser", 3)}
+        made = self.ask("POST", "/entity/GroupUserConnection", join)
         self.assertEqual((ids("Group", 2, "users"), ids("HumanUser", 3, "groups")), ([8, 3], [2]))
         self.ask("DELETE", f"/entity/GroupUserConnection/{made.data['id']}")
         self.assertEqual((ids("Group", 2, "users"), ids("HumanUser", 3, "groups")), ([8], []))
@@ -306,13 +321,14 @@ class Writing(Case):
 
     def test_a_batch_is_done_whole_or_not_at_all(self):
         create = {"request_type": "create", "entity": "Task", "data": {"content": "x", "project": link("Project", 1)}}
-        change = {"request_type": "update", "entity": "Task", "record_id": 1, "data": {"content": "y", "entity": link("Shot", 2)}}
+        change = {"request_type": "update", "entity": "Task", "record_id": 1,
+                  "data": {"content": "y", "entity": link("Shot", 2)}}
         never = {"request_type": "update", "entity": "Task", "record_id": 999999999, "data": {"content": "x"}}
         gone = {"request_type": "delete", "entity": "Shot", "record_id": 1}
-        before = self.double.ask("query", {"type": "Task"}), self.double.ask("query", {"type": "Shot"})
+        before = [self.double.ask("query", {"type": kind}) for kind in ("Task", "Shot")]
         events = self.double.ask("events")["next"]
         self.assertEqual(self.ask("POST", "/entity/_batch", {"requests": [create, change, gone, never]}).status, 404)
-        self.assertEqual((self.double.ask("query", {"type": "Task"}), self.double.ask("query", {"type": "Shot"})), before)
+        self.assertEqual([self.double.ask("query", {"type": kind}) for kind in ("Task", "Shot")], before)
         self.assertEqual(self.double.ask("events")["next"], events)
         out = self.ask("POST", "/entity/_batch", {"requests": [create, change, gone]}).data
         self.assertEqual([sorted(one) for one in out], [
@@ -323,8 +339,13 @@ class Writing(Case):
 
     def test_a_write_of_what_is_there_changes_nothing(self):
         before, events = self.double.row("Task", 1), self.double.ask("events")["next"]
-        self.assertEqual(self.ask("PUT", "/entity/tasks/1", {"content": "comp", "task_assignees": [link("HumanUser", 3)]}).status, 200)
+        same = {"content": "comp", "task_assignees": [link("HumanUser", 3)]}
+        self.assertEqual(self.ask("PUT", "/entity/tasks/1", same).status, 200)
         self.assertEqual((self.double.row("Task", 1), self.double.ask("events")["next"]), (before, events))
+        self.ask("DELETE", "/entity/tasks/3")
+        self.assertEqual(self.ask("PUT", "/entity/versions/3", {"sg_task": None}).status, 200)
+        self.ask("POST", "/entity/tasks/3?revive=true")
+        self.assertEqual(self.double.row("Version", 3, "sg_task")["sg_task"]["id"], 3)
 
 
 class Faults(Case):
@@ -367,8 +388,10 @@ class Faults(Case):
         self.search(ask, "tasks", [["id", "is", 1]])
         ask("PUT", "/entity/tasks/1", {"content": "x"})
         entries = [(e["what"], e["as"], e["status"]) for e in self.double.ask("record")]
-        self.assertEqual(entries, [("token", None, 200), ("search Task", "stagedoor", 200), ("update Task", "stagedoor", 400)])
+        self.assertEqual(entries, [("token", None, 200), ("search Task", "stagedoor", 200),
+                                   ("update Task", "stagedoor", 400)])
         self.assertEqual(self.double.ask("counts"), {"requests": 3, "token": 1, "search Task": 1, "update Task": 1})
+        self.double.client("stagedoor").find("Task", [])
         self.assertNotIn("stagedoor-key", json.dumps(self.double.ask("record")))
 
     def test_a_big_studio(self):

@@ -174,9 +174,10 @@ class Decisions(Case):
 
     def test_other_names_for_a_subject(self):
         for kind, subject, reason in (
-            ("login", "ann", "GRANTED"), ("login", "Ann", "SUBJECT_UNKNOWN"), ("email", "ann@studio.example", "GRANTED"),
-            ("email", "shared@studio.example", "SUBJECT_UNKNOWN"), ("email", "", "SUBJECT_UNKNOWN"), ("", "3", "GRANTED"),
-            ("bot", "1", "GRANTED"), ("bot", "2", "GRANTED"), ("bot", "5", "SUBJECT_UNKNOWN"), ("odd", "3", "SUBJECT_UNKNOWN"),
+            ("login", "ann", "GRANTED"), ("login", "Ann", "SUBJECT_UNKNOWN"),
+            ("email", "ann@studio.example", "GRANTED"), ("email", "shared@studio.example", "SUBJECT_UNKNOWN"),
+            ("email", "", "SUBJECT_UNKNOWN"), ("", "3", "GRANTED"), ("bot", "1", "GRANTED"), ("bot", "2", "GRANTED"),
+            ("bot", "5", "SUBJECT_UNKNOWN"), ("odd", "3", "SUBJECT_UNKNOWN"),
         ):
             asked = {"subject_type": kind, "subject": subject, "action": "read", "type": "task", "id": "1"}
             self.assertEqual(self.double.ask("decide", asked)["reason"], reason, asked)
@@ -211,9 +212,11 @@ class Refusals(Case):
 
     def test_what_people_see(self):
         for person, kind, found in (
-            ("ann", "projects", [1, 2, 4, 5, 7, 8]), ("rhea", "projects", [4, 7, 8]), ("max", "projects", [1, 2, 3, 4, 5, 7, 8]),
-            ("rhea", "tasks", [15]), ("rhea", "versions", []), ("vic", "tasks", [3, 8]), ("vic", "shots", [1, 2]),
-            ("vic", "notes", [3]), ("vic", "replies", [2]), ("art", "assets", [1, 2, 5, 6]), ("rhea", "human_users", None),
+            ("ann", "projects", [1, 2, 4, 5, 7, 8]), ("rhea", "projects", [4, 7, 8]),
+            ("max", "projects", [1, 2, 3, 4, 5, 7, 8]), ("rhea", "tasks", [15]), ("rhea", "versions", []),
+            ("vic", "tasks", [3, 8]), ("vic", "shots", [1, 2]),
+            ("vic", "notes", [3]), ("vic", "replies", [2]), ("art", "assets", [1, 2, 5, 6]),
+            ("rhea", "human_users", None),
         ):
             with self.subTest(person=person, kind=kind):
                 ids = self.search(self.as_person(person), kind, []).ids
@@ -247,7 +250,8 @@ class Refusals(Case):
         never = {"request_type": "update", "entity": "Task", "record_id": 999999999, "data": {"content": "x"}}
 
         def batch(ask, **real):
-            return ask("POST", "/entity/_batch", {"requests": [{"entity": "Task", "record_id": 2, **real}, never]}).error[:2]
+            real = {"entity": "Task", "record_id": 2, **real}
+            return ask("POST", "/entity/_batch", {"requests": [real, never]}).error[:2]
         bad_task = {"content": "x", "project": link("Project", 1), "sg_status_list": "zz"}
         self.assertEqual(ann("PUT", "/entity/tasks/2", {"content": "anim"}).error,
                          (400, 104, "The field is not editable for this user: [Task.content]."))
@@ -270,8 +274,8 @@ class Refusals(Case):
 
     def test_a_value_that_is_refused_is_told(self):
         said = self.as_person("lia")("PUT", "/entity/tasks/1", {"sg_status_list": "omt"}).error[2]
-        self.assertRegex(said, r"PermissionRule \d+: DENY update_field FOR entity_type => Task, field_name => sg_status_list, "
-                               r"field_value => omt$")
+        self.assertRegex(said, r"PermissionRule \d+: DENY update_field FOR entity_type => Task, "
+                               r"field_name => sg_status_list, field_value => omt$")
 
     def test_rows_that_are_not_seen_are_not_written(self):
         ask = self.as_person("ann")
@@ -281,7 +285,9 @@ class Refusals(Case):
         note = {"subject": "x", "project": link("Project", 3)}
         self.assertEqual(ask("POST", "/entity/notes", note).error[:2], (400, 104))
         note["project"] = link("Project", 1)
-        self.assertEqual(ask("POST", "/entity/notes", note).status, 201)
+        made = ask("POST", "/entity/notes", note)
+        self.assertEqual((made.status, made.data["relationships"]["user"]["data"]["id"]), (201, 3))
+        self.assertEqual(ask("PUT", f"/entity/notes/{made.data['id']}", {"content": "more"}).status, 200)
 
     def test_a_changed_role_counts_at_once(self):
         ask = self.as_person("ann")

@@ -22,15 +22,22 @@ LOADED = {
     "Task": ["content", "project", "entity", "step", "sg_status_list", "task_assignees", "task_reviewers", "milestone",
              "est_in_mins", "created_by"],
     "Shot": ["code", "project", "sg_sequence", "tasks", "assets", "open_notes_count", "smart_cut_in"],
-    "Asset": ["code", "project", "linked_projects", "sg_asset_type", "sg_keep"], "Sequence": ["code", "project", "shots"],
+    "Asset": ["code", "project", "linked_projects", "sg_asset_type", "sg_keep"],
+    "Sequence": ["code", "project", "shots"],
     "Version": ["code", "project", "entity", "sg_task", "user", "created_by", "playlists", "client_approved"],
     "PublishedFile": ["code", "project", "entity", "task", "version"],
     "Note": ["subject", "project", "user", "addressings_to", "addressings_cc", "note_links", "tasks", "replies"],
     "Reply": ["content", "entity", "user"], "TimeLog": ["project", "entity", "user", "date", "duration"],
-    "Playlist": ["code", "project", "versions", "locked", "locked_by"], "Ticket": ["title", "project", "addressings_to"],
+    "Playlist": ["code", "project", "versions", "locked", "locked_by"],
+    "Ticket": ["title", "project", "addressings_to"],
     "Status": ["code", "name"], "Step": ["code", "short_name", "department"],
-    "CustomEntity07": ["code", "project", "sg_recipients", "sg_shots"], "CustomNonProjectEntity03": ["code", "sg_owner"],
+    "CustomEntity07": ["code", "project", "sg_recipients", "sg_shots"],
+    "CustomNonProjectEntity03": ["code", "sg_owner"],
 }
+
+
+def utc(*when):
+    return datetime.datetime(*when, tzinfo=datetime.timezone.utc)
 
 
 class VendorCase(Case):
@@ -74,7 +81,7 @@ class Finding(VendorCase):
             ("Task", [{"filter_operator": "any", "filters": [["id", "is", 1], ["content", "is", "roto"]]}], [1, 6]),
             ("Task", [["id", "in", [3, 2, 99]], ["sg_status_list", "is_not", "rev"]], [2]),
             ("Task", [["entity", "is", None], ["id", "greater_than", 10]], [18, 19]),
-            ("Version", [["created_at", "greater_than", datetime.datetime(2026, 1, 9, tzinfo=datetime.timezone.utc)]], [1, 2]),
+            ("Version", [["created_at", "greater_than", utc(2026, 1, 9)]], [1, 2]),
             ("HumanUser", [["login", "is", "ANN"]], [3]),
             ("PermissionRuleSet", [["entity_type", "is", "HumanUser"]], [1, 2, 3, 4, 5, 6, 7]),
             ("Shot", [["sg_sequence.Sequence.code", "starts_with", "SQ"]], [1, 2, 3]),
@@ -84,8 +91,8 @@ class Finding(VendorCase):
 
     def test_one_row(self):
         task = self.sg.find_one("Task", [["id", "is", 1]], ["entity", "entity.Shot.code", "created_at", "nothing"])
-        self.assertEqual((task["entity"], task["entity.Shot.code"]), ({"id": 1, "name": "SH010", "type": "Shot"}, "SH010"))
-        self.assertEqual(task["created_at"], datetime.datetime(2026, 1, 5, 9, tzinfo=datetime.timezone.utc))
+        self.assertEqual(task["entity"], {"id": 1, "name": "SH010", "type": "Shot"})
+        self.assertEqual((task["entity.Shot.code"], task["created_at"]), ("SH010", utc(2026, 1, 5, 9)))
         self.assertNotIn("nothing", task)
         self.assertIsNone(self.sg.find_one("Task", [["id", "is", 999]]))
         newest = self.sg.find_one("Task", [], order=[{"field_name": "id", "direction": "desc"}])
@@ -96,8 +103,8 @@ class Finding(VendorCase):
         self.assertEqual(self.sg.find("Task", [["id", "is", 14]], include_archived_projects=False), [])
 
     def test_wrong_reads(self):
-        for kind, filters in (("Task", [["name", "is", "x"]]), ("Nothing", []), ("EventLogEntry", [["meta", "is", None]]),
-                              ("Task", [["content", "like", "x"]])):
+        for kind, filters in (("Task", [["name", "is", "x"]]), ("Nothing", []),
+                              ("EventLogEntry", [["meta", "is", None]]), ("Task", [["content", "like", "x"]])):
             with self.subTest(kind=kind, filters=filters), self.assertRaises(shotgun_api3.Fault):
                 self.sg.find(kind, filters)
 
@@ -107,7 +114,8 @@ class Finding(VendorCase):
         self.assertEqual(told["summaries"], {"id": 13})
         told = self.sg.summarize("Task", [["project", "is", link("Project", 2)]], fields,
                                  grouping=[{"field": "sg_status_list", "type": "exact", "direction": "asc"}])
-        self.assertEqual([(group["group_value"], group["summaries"]["id"]) for group in told["groups"]], [("ip", 1), ("rev", 1)])
+        groups = [(group["group_value"], group["summaries"]["id"]) for group in told["groups"]]
+        self.assertEqual(groups, [("ip", 1), ("rev", 1)])
 
     def test_the_schema(self):
         self.assertIn("TimeLog", self.sg.schema_entity_read())
@@ -146,7 +154,7 @@ class Writing(VendorCase):
         self.assertEqual((out[0]["code"], out[1]["content"], out[2]), ("SH900", "x", True))
         with self.assertRaises(shotgun_api3.Fault):
             self.sg.batch([{"request_type": "update", "entity_type": "Task", "entity_id": 1, "data": {"content": "y"}},
-                           {"request_type": "update", "entity_type": "Task", "entity_id": 999, "data": {"content": "y"}}])
+                           {"request_type": "update", "entity_type": "Task", "entity_id": 999, "data": {}}])
         self.assertEqual(self.double.row("Task", 1)["content"], "x")
 
     def test_wrong_writes(self):

@@ -106,7 +106,8 @@ class Callers:
             self.needs(form, "session_token")
             caller = self.sessions.get(form["session_token"])
             if caller is None:
-                raise Refusal(400, 102, f"Can't authenticate session token ending with '{form['session_token'][-4:]}'", {})
+                end = form["session_token"][-4:]
+                raise Refusal(400, 102, f"Can't authenticate session token ending with '{end}'", {})
         elif kind == "refresh_token":
             kept = self.refreshes.pop(form.get("refresh_token"), None)
             if kept is None or kept["until"] < time.time():
@@ -133,8 +134,8 @@ class Callers:
     def token(self, caller):
         now, life = time.time(), self.studio.settings.token_life
         who = caller.actual or caller.subject
-        payload = {"iss": "double", "aud": "double", "iat": int(now), "exp": int(now + life), "jti": secrets.token_hex(8),
-                   "user": {"type": who.kind.name, "id": who.id},
+        payload = {"iss": "double", "aud": "double", "iat": int(now), "exp": int(now + life),
+                   "jti": secrets.token_hex(8), "user": {"type": who.kind.name, "id": who.id},
                    "sudo_as_login": login_of(caller.subject) if caller.actual else None,
                    "auth_type": "api_key" if who.kind.name == "ApiUser" else "password", "session_uuid": caller.session}
         token = ".".join([encoded({"alg": "HS256"}), encoded(payload), secrets.token_urlsafe(32)])

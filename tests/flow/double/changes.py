@@ -9,14 +9,17 @@ from .store import Refusal, Row, bad, missing
 
 MODES = ("set", "add", "remove")
 ON_CREATE = {"created_at", "created_by"}
+# Their `user` is who made them, unless it is given.
+BY_CALLER = {"Note", "Reply", "TimeLog", "Version"}
 
 
 def illegal(field, text):
-    return Refusal(400, 104, f"Invalid field value, update failed [5 - Update failed for [{field.type}.{field.name}]: {text}]")
+    called = f"{field.type}.{field.name}"
+    return Refusal(400, 104, f"Invalid field value, update failed [5 - Update failed for [{called}]: {text}]")
 
 
 class Transaction:
-    """The operations of one request, in one caller's name. `inside`: the tests' own writes, to which no rule applies."""
+    """The operations of one request, in one caller's name. `inside`: the tests' own writes, which no rule binds."""
 
     def __init__(self, studio, caller, inside=False, silent=None):
         self.studio, self.caller, self.inside = studio, caller, inside
@@ -86,6 +89,9 @@ class Transaction:
         status = next((f for f in kind.fields.values() if f.data_type == "status_list"), None)
         if status is not None:
             values.setdefault(status, status.default)
+        subject = self.caller.subject
+        if kind.name in BY_CALLER and subject is not None and subject.kind.name in kind.fields["user"].valid_types:
+            values.setdefault(kind.fields["user"], subject.ref)
         if kind.named == "code" and "code" in kind.fields:
             values.setdefault(kind.fields["code"], f"New {kind.name} {row.id}")
         changes = []
@@ -106,7 +112,8 @@ class Transaction:
 
     @property
     def by_script(self):
-        return self.caller.actual is None and self.caller.subject is not None and self.caller.subject.kind.name == "ApiUser"
+        subject = self.caller.subject
+        return self.caller.actual is None and subject is not None and subject.kind.name == "ApiUser"
 
     def do_update(self, kind, key, data):
         row = self.row(kind, key)
@@ -118,10 +125,12 @@ class Transaction:
         moved = False
         for field, new in values:
             old = self.store.value(row, field.name)
-            others = self.put(row, field, new)
-            new = self.store.value(row, field.name)
+            if field.many:
+                new = tuple(ref for ref in new if self.store.live(ref))
+            # What reads the same stays as it is, also what a revival would bring back.
             if set(new) == set(old) if field.many else new == old:
                 continue
+            others = self.put(row, field, new)
             moved = True
             draft = self.drafts.change(row, field, old, new)
             for other, name, added, removed in others:
@@ -229,7 +238,7 @@ class Transaction:
             return self.link(field, value, what)
         if field.data_type == "checkbox" and not isinstance(value, bool):
             raise bad(f"{called} expected [TrueClass, FalseClass] {got}")
-        if field.data_type in ("number", "duration", "percent") and (not isinstance(value, int) or isinstance(value, bool)):
+        if field.data_type in ("number", "duration", "percent") and type(value) is not int:
             raise bad(f"{called} expected [Integer, NilClass] {got}")
         if field.data_type in ("text", "list", "status_list", "date", "date_time") and not isinstance(value, str):
             raise bad(f"{called} expected [String, NilClass] {got}")

@@ -27,8 +27,8 @@ class Control:
         self.studio, self.seed = studio, seed
 
     def routes(self):
-        posts = ("seed", "reset", "generate", "mutate", "raw", "query", "faults", "api", "settings", "tokens", "events", "hooks",
-                 "decide", "roles")
+        posts = ("seed", "reset", "generate", "mutate", "raw", "query", "faults", "api", "settings", "tokens", "events",
+                 "hooks", "decide", "roles")
         gets = ("health", "query", "record", "counts", "events", "hooks", "decide")
         return ([web.post(f"/double/{name}", getattr(self, f"post_{name}")) for name in posts]
                 + [web.get(f"/double/{name}", getattr(self, f"get_{name}")) for name in gets]
@@ -48,7 +48,7 @@ class Control:
         return web.json_response({"ok": True})
 
     async def post_reset(self, request):
-        """The seed and the roles of the start again; no faults, no hooks, an empty record, the settings of the start."""
+        """The seed, the roles and the settings of the start again; no faults, no hooks, an empty record."""
         studio = self.studio
         studio.faults.clear()
         studio.mode = "ok"

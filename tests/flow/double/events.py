@@ -30,16 +30,16 @@ class Drafts:
         self.list = []
 
     def add(self, row, action, attribute=None, meta=None):
-        store, caller = self.store, self.caller
-        name = row.kind.name
+        caller, name = self.caller, row.kind.name
         if row.kind.is_join or name == "EventLogEntry":
             return None
         if caller.actual is not None and meta is not None:
             meta["sudo_actual_user"] = self.told(caller.actual.ref)
         draft = {
             "event_type": f"Shotgun_{name}_{action}", "attribute_name": attribute, "entity": row.ref,
-            "project": self.project(row), "user": caller.subject.ref if caller.subject is not None else None, "meta": meta,
-            "session_uuid": caller.session, "description": f"{action} of {title(name)} {row.title()}", "created_at": stamp(),
+            "project": self.project(row), "user": caller.subject.ref if caller.subject is not None else None,
+            "meta": meta, "session_uuid": caller.session, "description": f"{action} of {title(name)} {row.title()}",
+            "created_at": stamp(),
         }
         self.list.append(draft)
         return draft
@@ -64,7 +64,8 @@ class Drafts:
         return self.told(value) if isinstance(value, tuple) else value
 
     def change(self, row, field, old, new, in_create=False):
-        meta = {"type": "attribute_change", "attribute_name": field.name, "entity_type": row.kind.name, "entity_id": row.id}
+        meta = {"type": "attribute_change", "attribute_name": field.name, "entity_type": row.kind.name,
+                "entity_id": row.id}
         if in_create:
             meta["in_create"] = True
         meta["field_data_type"] = field.data_type
@@ -76,7 +77,7 @@ class Drafts:
         return self.add(row, "Change", field.name, meta)
 
     def back_reference(self, original, row, field, other, name, added, removed):
-        """The other end of a changed link: `meta` tells of the row that was written, the event of the one it leads to."""
+        """The other end of a changed link: `meta` tells of the row that was written, the event is of the other one."""
         if other.retired or row.kind.is_join:
             return
         meta = {"type": "attribute_change", "attribute_name": name, "entity_type": row.kind.name, "entity_id": row.id,
@@ -191,8 +192,8 @@ class EventLog:
 
     def raw(self, wish):
         """An event that no write made, as told: any of its fields may be missing or odd."""
-        draft = {"event_type": None, "attribute_name": None, "entity": None, "project": None, "user": None, "meta": None,
-                 "session_uuid": None, "description": None, "created_at": stamp(), **wish}
+        names = ("event_type", "attribute_name", "entity", "project", "user", "meta", "session_uuid", "description")
+        draft = {**dict.fromkeys(names), "created_at": stamp(), **wish}
         for name in ("entity", "project", "user"):
             if isinstance(draft[name], str):
                 kind, _, key = draft[name].partition(":")

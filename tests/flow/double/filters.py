@@ -13,8 +13,9 @@ LINKS = "is is_not name_contains name_not_contains name_is type_is type_is_not i
 DATE = "is is_not greater_than less_than in_last not_in_last in_next not_in_next between in not_in".split()
 RELATIONS = {
     "text": TEXT, "uuid": "is is_not in not_in".split(), "number": NUMBER, "duration": NUMBER, "percent": NUMBER,
-    "float": NUMBER, "checkbox": ["is", "is_not"], "date": DATE, "date_time": DATE, "list": "is is_not in not_in".split(),
-    "status_list": "is is_not in not_in".split(), "entity": LINKS, "multi_entity": LINKS,
+    "float": NUMBER, "checkbox": ["is", "is_not"], "date": DATE, "date_time": DATE,
+    "list": "is is_not in not_in".split(), "status_list": "is is_not in not_in".split(),
+    "entity": LINKS, "multi_entity": LINKS,
     "entity_type": "is is_not in not_in".split(), "image": ["is", "is_not"], "color": TEXT,
 }
 SEVERAL = {"in", "not_in", "between", "not_between", "in_last", "not_in_last", "in_next", "not_in_next"}
@@ -154,13 +155,14 @@ class Compiler:
 
     def value(self, field, relation, value):
         called = f"API {self.what}() {field.type}.{field.name}"
+        got = f"data type(s) but got {type(value).__name__}: {value}"
         if relation in ("in_last", "not_in_last", "in_next", "not_in_next"):
             return value
         if field.valid_types and relation.startswith(("is", "in", "not_in")) and not relation.startswith("name"):
             if value is None:
                 return None
             if not isinstance(value, dict):
-                raise bad(f"{called} expected [Hash, NilClass] data type(s) but got {type(value).__name__}: {value}")
+                raise bad(f"{called} expected [Hash, NilClass] {got}")
             if not isinstance(value.get("type"), str) or value["type"] not in TABLE:
                 raise bad(f"API {self.what}() invalid/missing entity hash string 'type': {json.dumps(value)}")
             if not isinstance(value.get("id"), int):
@@ -171,11 +173,11 @@ class Compiler:
         if field.data_type in ("number", "duration", "percent", "float") and not isinstance(value, (int, float)):
             if isinstance(value, str) and value.lstrip("-").isdigit():
                 return int(value)
-            raise bad(f"{called} expected [String, Integer, NilClass] data type(s) but got {type(value).__name__}: {value}")
+            raise bad(f"{called} expected [String, Integer, NilClass] {got}")
         if field.data_type == "checkbox" and not isinstance(value, bool):
             if value in ("true", "false"):
                 return value == "true"
-            raise bad(f"{called} expected [TrueClass, FalseClass] data type(s) but got {type(value).__name__}: {value}")
+            raise bad(f"{called} expected [TrueClass, FalseClass] {got}")
         if field.data_type == "date_time" and isinstance(value, str):
             return value.replace(" UTC", "Z").replace(" ", "T")
         return fold(value) if isinstance(value, str) and field.data_type != "date" else value

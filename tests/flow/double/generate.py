@@ -38,12 +38,13 @@ def fill(store, tasks, projects, people, groups, per_shot, per_sequence, version
     roles = {row.values["display_name"]: row.ref for row in store.tables["PermissionRuleSet"].rows.values()
              if row.values.get("entity_type") == "HumanUser"}
     roles = [roles[name] for name in ROLES if name in roles]
-    shows = [add("Project", n, name=f"Project {n}", tank_name=f"project_{n}", archived=n % 10 == 9) for n in range(projects)]
+    shows = [add("Project", n, name=f"Project {n}", tank_name=f"project_{n}", archived=n % 10 == 9)
+             for n in range(projects)]
     crew, teams = [], []
     for n in range(people):
         mine = tuple(dict.fromkeys(shows[(n + step) % projects].ref for step in range(min(4, projects))))
-        person = add("HumanUser", n, login=f"person{n}", name=f"Person {n}", email=f"person{n}@studio.example", projects=mine,
-                     sg_status_list="act", can_impersonate_this_user=True)
+        person = add("HumanUser", n, login=f"person{n}", name=f"Person {n}", email=f"person{n}@studio.example",
+                     projects=mine, sg_status_list="act", can_impersonate_this_user=True)
         if roles:
             person.values["permission_rule_set"] = roles[n % len(roles)]
         crew.append(person)
@@ -79,9 +80,11 @@ def fill(store, tasks, projects, people, groups, per_shot, per_sequence, version
             sequence.values["shots"] = tuple(inside)
             below = []
             for one in range(versions):
-                version = add("Version", at * versions + one, code=f"sh{at:06d}_v{one:03d}", project=show, entity=shot.ref)
+                version = add("Version", at * versions + one, code=f"sh{at:06d}_v{one:03d}", project=show,
+                              entity=shot.ref)
                 shot.values["sg_versions"] = shot.values.get("sg_versions", ()) + (version.ref,)
-        task = add("Task", n, content=f"work {in_shot}", project=show, entity=shot.ref, sg_status_list=STATUSES[n % len(STATUSES)])
+        task = add("Task", n, content=f"work {in_shot}", project=show, entity=shot.ref,
+                   sg_status_list=STATUSES[n % len(STATUSES)])
         assigned = (crew[n % people].ref,) if people else ()
         if n % 3 == 0 and groups:
             assigned += (teams[n % groups].ref,)

@@ -107,11 +107,12 @@ class Guard:
         if isinstance(rule, str) and rule not in ("yes", "no"):
             rule = self.decider.roles.conditions[rule]
         number = zlib.crc32(f"{field.type}.{field.name}".encode()) % 9000 + 100
+        named = f" {self.rule_text(caller)} -- PermissionRule {number}:"
         about = f"FOR entity_type => {field.type}, field_name => {field.name}"
         if isinstance(rule, dict):
-            text += f" {self.rule_text(caller)} -- PermissionRule {number}: update_field_condition {about} RULE: {json.dumps(rule)}"
+            text += f"{named} update_field_condition {about} RULE: {json.dumps(rule)}"
         elif decision.reason == "RESTRICTED" and told is not None and field.editable:
-            text += f" {self.rule_text(caller)} -- PermissionRule {number}: DENY update_field {about}, field_value => {told}"
+            text += f"{named} DENY update_field {about}, field_value => {told}"
         raise refused(text)
 
     def retire(self, caller, row):

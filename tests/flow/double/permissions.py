@@ -9,12 +9,13 @@ import yaml
 
 from .schema import CALCULATED, TABLE, snake_case
 
-KNOWN = ("Project Sequence Shot Asset Task Version PublishedFile Note Reply TimeLog Playlist Ticket HumanUser ApiUser Group "
-         "Department PermissionRuleSet Status Step").split()
+KNOWN = """Project Sequence Shot Asset Task Version PublishedFile Note Reply TimeLog Playlist Ticket HumanUser ApiUser
+    Group Department PermissionRuleSet Status Step""".split()
 ADVANCED = set("""access_admin_functionality show_webhooks hide_fields_in_projects show_all_action_menu_item_activity
     generate_toolkit_logs edit_global_formatting edit_work_schedules show_other_menu show_saved_filters
     edit_project_navigation create_project_pages edit_form_layouts edit_home_page edit_my_tasks_defaults
-    set_project_page_defaults set_global_page_defaults see_all_projects act_as_another_user show_overlay_player""".split())
+    set_project_page_defaults set_global_page_defaults see_all_projects act_as_another_user
+    show_overlay_player""".split())
 ACTIONS = {"read", "create", "update", "delete", "revive"}
 NEVER = {"id", "created_at", "created_by", "updated_at", "updated_by", "cached_display_name"}
 NEVER_OF = {
@@ -319,9 +320,9 @@ class Decider:
             values = [value for one in rows for value in self.stored(one, name)]
             if not rest:
                 return values
+            if not all(kind.fields[name].valid_types for kind in kinds) or len(rest) < 2 or rest[0] not in TABLE:
+                raise InvalidPolicy(path)
             wanted, name, *rest = rest
-            if wanted not in TABLE:
-                raise InvalidPolicy(wanted)
             rows = [self.store.live(ref) for ref in values if isinstance(ref, tuple) and ref[0] == wanted]
             rows = [one for one in rows if one is not None]
             kinds = [TABLE[wanted]]

@@ -82,7 +82,9 @@ class Reads:
         steps = []
         for at in range(0, len(parts) - 1, 2):
             field = kind.fields.get(parts[at])
-            if field is None or field.data_type != "entity" or self.hidden(kind, field.name) or parts[at + 1] not in TABLE:
+            if field is None or field.data_type != "entity" or self.hidden(kind, field.name):
+                return None
+            if parts[at + 1] not in TABLE:
                 return None
             steps.append((field.name, parts[at + 1]))
             kind = TABLE[parts[at + 1]]

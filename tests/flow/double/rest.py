@@ -142,7 +142,8 @@ class Rest:
     def options(self, wish):
         options = wish.get("options") or {}
         if options.get("return_only", "active") not in ("active", "retired"):
-            raise bad("Request Parameters invalid.", {"options": {"return_only": ["return_only must be one of: active, retired"]}})
+            said = "return_only must be one of: active, retired"
+            raise bad("Request Parameters invalid.", {"options": {"return_only": [said]}})
         archived = options.get("include_archived_projects", self.studio.settings.archived_default == "include")
         return {"retired": options.get("return_only") == "retired", "archived": archived in (True, "true", "1")}
 
@@ -243,7 +244,8 @@ class Rest:
                 raise bad("Request Parameters invalid.", {"data": [
                     "data hash containing field/value pairs is required for the given request"]})
             if action != "create" and key is not None and (not isinstance(key, int) or key < 1):
-                raise bad("Request Parameters invalid.", {"requests": {str(at): {"record_id": ["record_id must be greater than 0"]}}})
+                said = {"record_id": ["record_id must be greater than 0"]}
+                raise bad("Request Parameters invalid.", {"requests": {str(at): said}})
             if action != "create" and key is None:
                 raise missing(NAMES[name], 0)
             operations.append((action, name, None if action == "create" else key, one.get("data") or {}))
@@ -252,7 +254,8 @@ class Rest:
         for (action, name, key, _), row in zip(operations, rows):
             reads = Reads(self.studio, caller)
             if action == "delete":
-                out.append({"request_type": "delete", "type": name, "id": key, "uuid": f"{key:032x}", "did_delete": True})
+                out.append({"request_type": "delete", "type": name, "id": key, "uuid": f"{key:032x}",
+                            "did_delete": True})
             elif action == "create":
                 out.append({"data": reads.rest(row.kind, ["*"], echo=True)(row)})
             else:

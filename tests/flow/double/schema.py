@@ -16,7 +16,8 @@ class Field:
     __slots__ = ("type", "name", "data_type", "editable", "valid_types", "valid_values", "ends", "join")
 
     def __init__(self, type_name, words):
-        name, data_type, fixed, targets, values = re.fullmatch(r"(\w+):(\w+)(!?)(?:>([\w|]+))?(?:=(\S+))?", words).groups()
+        match = re.fullmatch(r"(\w+):(\w+)(!?)(?:>([\w|]+))?(?:=(\S+))?", words)
+        name, data_type, fixed, targets, values = match.groups()
         self.type, self.name, self.data_type = type_name, name, data_type
         self.editable = not fixed
         self.valid_types = targets.split("|") if targets else []
@@ -92,7 +93,8 @@ def title(name):
 
 def tell_field(field, editable):
     """A field as the schema tells it to a caller who may (or may never) edit it."""
-    properties = {"default_value": told(None if field.many else field.default, True), "summary_default": told("none", True)}
+    properties = {"default_value": told(None if field.many else field.default, True),
+                  "summary_default": told("none", True)}
     if field.data_type in LINK:
         properties["valid_types"] = told(field.valid_types, True)
     if field.data_type in ("list", "status_list"):

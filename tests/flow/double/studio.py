@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import secrets
 import time
 
 from aiohttp import web
@@ -9,10 +11,11 @@ from aiohttp import web
 from .callers import Callers
 from .events import EventLog
 from .guard import Guard
+from .schema import NAMES
 from .store import Refusal, Store
 from .webhooks import Webhooks
 
-SECRETS = {"client_secret", "password", "refresh_token", "session_token"}
+SECRETS = re.compile(r'("(?:script_key|user_password|session_token)": *)"[^"]*"')
 
 
 class Record:
@@ -99,9 +102,10 @@ class Studio:
         self.record.count("requests")
         self.record.count(asked.what)
         self.record.entries.append({
-            "n": len(self.record.entries) + 1, "time": round(asked.start, 3), "what": asked.what, "method": request.method,
-            "path": request.path_qs, "as": asked.caller.name if asked.caller else None, "status": answer.status,
-            "body": None if asked.what.startswith("token") else asked.body, "ms": round((time.time() - asked.start) * 1000)})
+            "n": len(self.record.entries) + 1, "time": round(asked.start, 3), "what": asked.what,
+            "method": request.method, "path": request.path_qs, "as": asked.caller.name if asked.caller else None,
+            "status": answer.status, "body": None if asked.what == "token" else without_keys(asked.body),
+            "ms": round((time.time() - asked.start) * 1000)})
         return answer
 
     @staticmethod
@@ -123,7 +127,6 @@ class Studio:
             return " ".join(["schema", *parts[1:2]])
         if parts[:1] != ["entity"]:
             return " ".join(parts) or "root"
-        from .schema import NAMES
         kind = NAMES[parts[1]].name if len(parts) > 1 and parts[1] in NAMES else "".join(parts[1:2])
         if kind == "_batch":
             return "batch"
@@ -131,7 +134,8 @@ class Studio:
             return f"{parts[2][1:]} {kind}"
         if request.method == "POST":
             return f"{'revive' if len(parts) > 2 else 'create'} {kind}"
-        return f"{({'PUT': 'update', 'DELETE': 'delete'}).get(request.method, 'get' if len(parts) > 2 else 'list')} {kind}"
+        verb = {"PUT": "update", "DELETE": "delete"}.get(request.method, "get" if len(parts) > 2 else "list")
+        return f"{verb} {kind}"
 
     # === faults ===
 
@@ -154,7 +158,8 @@ class Studio:
         if error == "401":
             return error_answer(Refusal(401, 102, "Unauthorized"))
         if error.isdigit():
-            return web.Response(status=int(error), text="<html>A test asked for this answer.</html>", content_type="text/html")
+            text = "<html>A test asked for this answer.</html>"
+            return web.Response(status=int(error), text=text, content_type="text/html")
         if error == "hang":
             await asyncio.sleep(3600)
         if error in ("drop", "hang"):
@@ -163,8 +168,12 @@ class Studio:
         return web.Response(text='{"data":[{"type":"Task","attrib', content_type="application/json")
 
 
+def without_keys(body):
+    """A body of JSON-RPC names the key; the record does not."""
+    return SECRETS.sub(r'\1"*"', body) if body else body
+
+
 def error_answer(refusal):
-    import secrets
     return web.json_response({"errors": [{
         "id": secrets.token_hex(16), "status": refusal.status, "code": refusal.code, "title": refusal.title,
         "source": refusal.source, "detail": refusal.detail, "meta": None}]}, status=refusal.status)

@@ -1,15 +1,15 @@
 """The entity types of the site: their fields, and which fields are the two ends of one link.
 
-A line is `name:type`, then `!` where nobody can edit it over the API, then `>A|B` (the types that a link may lead to) or
-`=a/b` (the values of a list; the first one of a status list is its default).
+A line is `name:type`, then `!` where nobody can edit it over the API, then `>A|B` (the types that a link may lead to)
+or `=a/b` (the values of a list; the first one of a status list is its default).
 """
 
 USERS = "HumanUser|ApiUser"
 PEOPLE = "Group|HumanUser"
 LINKED = "Asset|Sequence|Shot|Version"
 NOTED = "Asset|Department|Group|Playlist|Sequence|Shot|Version|CustomEntity07"
-ANY = ("ApiUser|Asset|ClientUser|CustomEntity07|CustomNonProjectEntity03|Department|Group|HumanUser|Note|PermissionRuleSet|"
-       "Playlist|Project|PublishedFile|Reply|Sequence|Shot|Status|Step|Task|Ticket|TimeLog|Version")
+ANY = ("ApiUser|Asset|ClientUser|CustomEntity07|CustomNonProjectEntity03|Department|Group|HumanUser|Note|"
+       "PermissionRuleSet|Playlist|Project|PublishedFile|Reply|Sequence|Shot|Status|Step|Task|Ticket|TimeLog|Version")
 
 AUDIT = f"created_at:date_time! created_by:entity!>{USERS} updated_at:date_time! updated_by:entity!>{USERS}"
 NOTES = "notes:multi_entity>Note open_notes_count:summary!"
@@ -30,7 +30,7 @@ TYPES = {
         assets:multi_entity>Asset sg_shot_type:list=VFX/Full-CG sg_cut_order:number sg_cut_in:number sg_cut_out:number
         smart_cut_in:number smart_cut_out:number smart_cut_duration:number smart_head_in:number smart_tail_out:number
         smart_working_duration:number! smart_cut_summary_display:text! addressings_cc:multi_entity>{PEOPLE}
-        parent_shots:multi_entity>Shot shots:multi_entity>Shot step_13:pivot_column! image:image!""",
+        parent_shots:multi_entity>Shot shots:multi_entity>Shot step_13:pivot_column! image:image""",
     "Asset": f"""{AUDIT} {NOTES} {TASKS} code:text description:text project:entity>Project
         linked_projects:multi_entity>Project sg_status_list:status_list=wtg/rdy/ip/rev/fin/omt/hld
         sg_asset_type:list=Character/Vehicle/Prop/Environment sg_keep:checkbox shots:multi_entity>Shot

@@ -33,8 +33,8 @@ class Webhooks:
         unknown = set(wish) - {"url", "token", "batch", "types"}
         if unknown:
             raise bad(f"no such option of a hook: {', '.join(sorted(unknown))}")
-        hook = {"id": str(uuid.uuid4()), "url": wish["url"], "token": wish.get("token"), "batch": bool(wish.get("batch")),
-                "types": wish.get("types")}
+        hook = {"id": str(uuid.uuid4()), "url": wish["url"], "token": wish.get("token"),
+                "batch": bool(wish.get("batch")), "types": wish.get("types")}
         self.hooks.append(hook)
         return hook
 
@@ -109,8 +109,9 @@ class Webhooks:
         def link(ref):
             return {"type": ref[0], "id": ref[1]} if ref else None
         return {
-            "id": f"{draft['id']}.{len(self.log)}.0", "event_log_entry_id": draft["id"], "event_type": draft["event_type"],
-            "operation": OPERATIONS.get(draft["event_type"].split("_")[-1]), "user": link(draft["user"]),
+            "id": f"{draft['id']}.{len(self.log)}.0", "event_log_entry_id": draft["id"],
+            "event_type": draft["event_type"], "operation": OPERATIONS.get(draft["event_type"].split("_")[-1]),
+            "user": link(draft["user"]),
             "entity": link(draft["entity"]), "project": link(draft["project"]), "meta": draft["meta"],
             "created_at": time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime()),
             "attribute_name": draft["attribute_name"], "session_uuid": draft["session_uuid"]}
