@@ -372,6 +372,10 @@ async fn who_is_not_let_in_or_does_not_see_enough_is_told_what_to_do() {
     assert!(answer.expect("the double answers").status().is_success());
     told("ingest", key("ingest-key"), &["1 projects", "See Assigned Projects Only", "API Admin"]).await;
 
+    // One that is assigned to some and sees the others is not restricted.
+    double.mutate(&json!([["update", "ApiUser", 3, {"projects": ["Project:1"]}]])).await;
+    double.flow(&schema).probe().await.expect("it sees all");
+
     // One type that is not shown is left out, with its record; nothing else is.
     let flow = double.flow_as("pipeline", key("pipeline-key"), &schema);
     let snapshot = load(&flow, Scope::All).await.expect("it loads");

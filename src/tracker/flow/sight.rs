@@ -86,7 +86,9 @@ async fn look(client: &Client) -> Result<(), Failure> {
             return Err(Failure::Refused(format!("Flow shows no {kind} to the script; {MEND_ROLE}")));
         }
     }
-    let own = scripts.iter().find(|row| row.text("firstname") == Some(client.script()));
+    // Flow compares names without case.
+    let own = client.script().to_lowercase();
+    let own = scripts.iter().find(|row| row.text("firstname").is_some_and(|name| name.to_lowercase() == own));
     match own {
         Some(own) => all_projects(client, own).await,
         None => Err(Failure::Refused(format!("Flow does not show the script's own row (ApiUser) to it; {MEND_ROLE}"))),
@@ -109,7 +111,7 @@ async fn all_projects(client: &Client, own: &Row) -> Result<(), Failure> {
     if assigned.is_empty() {
         return Ok(());
     }
-    let mut search = Search::of("Project", ["id"]).sized(1).with("is_template", "is", false);
+    let mut search = Search::of("Project", ["id"]).sized(1).with("is_template", "is_not", true);
     for (_, id) in assigned.iter().filter_map(answer::link).take(PROJECTS) {
         search = search.with("id", "is_not", json!(id));
     }

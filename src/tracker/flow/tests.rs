@@ -307,17 +307,56 @@ async fn a_site_that_begins_anew_each_time_is_not_read_for_ever() {
     });
     let server = server.await;
     let flow = server.flow(&[TASK]);
-    let (parts, mut handed) = Parts::channel();
-    let progress = Progress::logged();
-    let (told, _) = tokio::join!(
-        async {
-            let parts = parts;
-            flow.load(Scope::Large, &progress, &parts).await.unwrap_err()
-        },
-        async { while handed.recv().await.is_some() {} }
-    );
+    let told = load(&flow, Scope::Large).await.0.unwrap_err();
     assert!(told.to_string().contains("rows come again"), "{told}");
     assert_eq!(server.asked("_search").len(), 2);
+}
+
+/// Loads, and how many changes were handed over in parts.
+async fn load(flow: &Flow, scope: Scope) -> (Result<Snapshot, SourceError>, usize) {
+    let (parts, mut handed) = Parts::channel();
+    let progress = Progress::logged();
+    let loading = async {
+        let parts = parts;
+        load::load(&flow.site, scope, &progress, &parts).await
+    };
+    let counting = async {
+        let mut count = 0;
+        while let Some(part) = handed.recv().await {
+            count += part.len();
+        }
+        count
+    };
+    tokio::join!(loading, counting)
+}
+
+#[tokio::test]
+async fn rows_are_read_again_where_the_site_has_other_fields_now() {
+    let fields = Arc::new(Mutex::new(Some(task_fields())));
+    let told = Arc::clone(&fields);
+    let server = Server::start(move |asked, _| match (asked.line.as_str(), told.lock().clone()) {
+        ("POST /api/v1/auth/access_token", _) => token("t"),
+        ("GET /api/v1/schema/Task/fields", Some(fields)) => ok(&fields),
+        ("GET /api/v1/schema/Task/fields", None) => answer("404 Not Found", r#"{"errors": [{"code": 103}]}"#),
+        _ => page(json!([task(5, json!([]))])),
+    });
+    let server = server.await;
+    let flow = server.flow(&[TASK]);
+    let loaded = async |scope| {
+        let (snapshot, parts) = load(&flow, scope).await;
+        let snapshot = snapshot.unwrap();
+        let shown = matches!(&snapshot.changes[..], [Change::Upsert(record)] if record.kind == "entity_type");
+        (parts, shown, snapshot.complete.iter().any(|kind| kind == "task"))
+    };
+    assert_eq!(loaded(Scope::All).await, (2, true, true), "in the trash and not");
+    assert_eq!(loaded(Scope::Core).await, (0, true, false));
+    fields.lock().as_mut().unwrap()["data"]["missing"] = field("text", &[]);
+    assert_eq!(loaded(Scope::Core).await, (2, true, true), "a field that the policy names");
+    assert_eq!(loaded(Scope::Core).await, (0, true, false), "once");
+    let known = fields.lock().take();
+    assert_eq!(loaded(Scope::Core).await, (0, false, true), "the type is gone, and all its rows");
+    *fields.lock() = known;
+    assert_eq!(loaded(Scope::Core).await, (2, true, true), "and is back");
 }
 
 #[tokio::test]
