@@ -114,11 +114,6 @@ impl Client {
         self.asked(Method::GET, path, None).await
     }
 
-    /// The answer to a request that is sent once: it may have come through though no answer came.
-    pub(super) async fn tell(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Json, Failure> {
-        self.with_token(&method, path, body.map(|body| (JSON, body))).await
-    }
-
     /// What the site says of itself to everybody.
     pub(super) async fn greet(&self) -> Result<Json, Failure> {
         retried("the site", || self.once("the site", self.http.get(self.address("")).header(ACCEPT, JSON))).await
