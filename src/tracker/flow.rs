@@ -24,6 +24,8 @@ mod schema;
 mod search;
 mod sight;
 mod table;
+#[cfg(test)]
+mod tests;
 mod token;
 pub mod webhook;
 
