@@ -21,8 +21,8 @@ use super::table::Table;
 use crate::model::id::{ObjectRef, Str};
 use crate::tracker::{Signal, date};
 
-/// How often each type is looked at.
-const ROUND: Duration = Duration::from_secs(300);
+/// How many times as often the log is looked at as each type is: every five minutes if the log is read each second.
+const RARER: u32 = 300;
 /// How much the looks overlap beyond what can be committed late, in seconds: nobody's clock is right.
 const OVERLAP: i64 = 300;
 /// How many rows are read at once.
@@ -136,7 +136,8 @@ impl Scan {
             let looks = self.all_looks();
             // One turn more in each round is for the scripts.
             let turns = looks.len() + 1;
-            let pause = ROUND.checked_div(u32::try_from(turns).unwrap_or(u32::MAX)).unwrap_or(ROUND);
+            let round = self.site.poll_interval.saturating_mul(RARER);
+            let pause = round.checked_div(u32::try_from(turns).unwrap_or(u32::MAX)).unwrap_or(round);
             self.next = Instant::now() + pause.max(self.site.poll_interval);
             let found = match looks.get(self.turn % turns) {
                 Some((kind, retired)) => self.look(kind, *retired).await,
