@@ -62,8 +62,15 @@ impl<'a> View<'a> {
             .map(|(at, _)| Key(at))
     }
 
-    /// The objects that lead to one of these by the field of this name. Looks at every object of the kinds that have it.
-    pub fn leading_to(&self, objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+    /// Of so many objects, beginning at a handle, those that lead to one of these by the field of this name; and where to
+    /// go on. `None`: these were the last.
+    pub fn leading_to(
+        &self,
+        objects: &[ObjectRef],
+        field: &str,
+        from: Key,
+        most: usize,
+    ) -> (Vec<ObjectRef>, Option<Key>) {
         let keys = objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id));
         let keys: FxHashSet<Key> = keys.collect();
         let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
@@ -76,8 +83,13 @@ impl<'a> View<'a> {
                 _ => false,
             }
         };
-        let nodes = (0_u32..).zip(&self.tables.nodes).map(|(at, _)| Key(at));
-        nodes.filter(|key| !keys.is_empty() && leads(*key)).filter_map(|key| self.object(key)).collect()
+        if keys.is_empty() {
+            return (Vec::new(), None);
+        }
+        let nodes = (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize).take(most).map(|(at, _)| Key(at));
+        let found = nodes.filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect();
+        let next = (from.0 as usize).saturating_add(most);
+        (found, u32::try_from(next).ok().filter(|_| next < self.tables.nodes.len()).map(Key))
     }
 
     /// The objects that refer to `key` by the numbered back list of its kind.

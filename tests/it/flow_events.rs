@@ -61,8 +61,14 @@ fn changes() -> Vec<(&'static str, Value)> {
         ("a step's department", json!([["update", "Step", 1, {"department": "Department:2"}]])),
         ("who owns a workstation", json!([["update", "CustomNonProjectEntity03", 1, {"sg_owner": "HumanUser:3"}]])),
         ("who gets a delivery", json!([["update", "CustomEntity07", 3, {"sg_recipients": ["HumanUser:4"]}]])),
-        ("a new task", json!([["create", "Task", null, {"content": "new", "project": "Project:1", "entity": "Shot:3", "task_assignees": ["HumanUser:7"], "sg_status_list": "ip"}]])),
-        ("a new note", json!([["create", "Note", null, {"subject": "new", "project": "Project:1", "addressings_to": ["HumanUser:7"], "user": "HumanUser:4"}]])),
+        (
+            "a new task",
+            json!([["create", "Task", null, {"content": "new", "project": "Project:1", "entity": "Shot:3", "task_assignees": ["HumanUser:7"], "sg_status_list": "ip"}]]),
+        ),
+        (
+            "a new note",
+            json!([["create", "Note", null, {"subject": "new", "project": "Project:1", "addressings_to": ["HumanUser:7"], "user": "HumanUser:4"}]]),
+        ),
         ("a task in the trash", json!([["delete", "Task", 3, {}]])),
         ("a task out of the trash", json!([["revive", "Task", 3, {}]])),
         ("a version out of the trash", json!([["revive", "Version", 8, {}]])),
@@ -164,17 +170,20 @@ async fn late_missing_and_doubled_events_lose_nothing() {
     agrees("in the trash, and the link to it is empty").await;
 
     silent(json!([["update", "HumanUser", 3, {"groups": ["Group:1"]}]])).await;
-    let meta = json!({"entity_type": "HumanUser", "entity_id": 3, "added": [{"type": "Group", "id": 1}], "removed": []});
+    let meta =
+        json!({"entity_type": "HumanUser", "entity_id": 3, "added": [{"type": "Group", "id": 1}], "removed": []});
     raw(json!([{"event_type": "Shotgun_HumanUser_Change", "attribute_name": "groups", "entity": "HumanUser:3", "meta": meta}])).await;
     agrees("told at the other end alone").await;
 
     silent(json!([["update", "Group", 1, {"users": ["HumanUser:4"]}]])).await;
     let meta = json!({"entity_type": "Group", "entity_id": 1, "actual_attribute_changed": "Group.users", "original_event_log_entry_id": 1});
-    raw(json!([{"event_type": "Shotgun_HumanUser_Change", "attribute_name": "groups", "entity": null, "meta": meta}])).await;
+    raw(json!([{"event_type": "Shotgun_HumanUser_Change", "attribute_name": "groups", "entity": null, "meta": meta}]))
+        .await;
     agrees("a back reference that names who refers").await;
 
     silent(json!([["update", "Task", 8, {"entity": "Shot:3"}]])).await;
-    raw(json!([{"event_type": "Shotgun_Shot_Change", "attribute_name": "tasks", "entity": "Shot:3", "meta": null}])).await;
+    raw(json!([{"event_type": "Shotgun_Shot_Change", "attribute_name": "tasks", "entity": "Shot:3", "meta": null}]))
+        .await;
     agrees("an other end that names nobody").await;
 
     silent(json!([["update", "Note", 8, {"addressings_to": ["HumanUser:7"]}]])).await;
@@ -220,7 +229,10 @@ async fn what_scripts_write_silently_is_found() {
         ("a task", json!([{"action": "update", "type": "Task", "id": 9, "data": {"sg_status_list": "ip"}}])),
         ("a task in the trash", json!([{"action": "delete", "type": "Task", "id": 3}])),
         ("the tasks of a shot", json!([{"action": "update", "type": "Shot", "id": 3, "data": {"tasks": ["Task:8"]}}])),
-        ("a new note", json!([{"action": "create", "type": "Note", "data": {"subject": "new", "project": "Project:1", "user": "HumanUser:4"}}])),
+        (
+            "a new note",
+            json!([{"action": "create", "type": "Note", "data": {"subject": "new", "project": "Project:1", "user": "HumanUser:4"}}]),
+        ),
         ("a task out of the trash", json!([{"action": "revive", "type": "Task", "id": 3}])),
     ] {
         // Moments are told to the second.
@@ -229,7 +241,10 @@ async fn what_scripts_write_silently_is_found() {
         let since = Instant::now();
         let questions = studio.questions().await;
         studio.agrees(what, &questions, since, round + SOON).await;
-        print(&format!("{what}: written silently, right after {:?} (a round takes {round:?})", since.elapsed()));
+        print(&format!(
+            "{what}: written silently, right after {:?} (a round takes {round:?})",
+            studio.moved().saturating_duration_since(since)
+        ));
     }
     studio.end().await;
 }
@@ -251,7 +266,10 @@ async fn requests_are_few_at_rest_and_for_a_change() {
         (json!([["update", "HumanUser", 4, {"projects": ["Project:2"]}]]), "search HumanUser"),
         (json!([["update", "Project", 1, {"users": ["HumanUser:4", "HumanUser:5"]}]]), "search HumanUser"),
         (json!([["update", "Shot", 3, {"tasks": ["Task:8"]}]]), "search Task"),
-        (json!([["create", "Task", null, {"content": "x", "project": "Project:1", "entity": "Shot:1", "task_assignees": ["HumanUser:4"]}]]), "search Task"),
+        (
+            json!([["create", "Task", null, {"content": "x", "project": "Project:1", "entity": "Shot:1", "task_assignees": ["HumanUser:4"]}]]),
+            "search Task",
+        ),
     ] {
         studio.double.delete("record").await;
         studio.double.mutate(&operation).await;
@@ -267,7 +285,8 @@ async fn requests_are_few_at_rest_and_for_a_change() {
 
 /// Whether a request looks for silent edits.
 fn is_scan(request: &Value) -> bool {
-    request["body"].to_string().contains("updated_at") || request["body"].to_string().contains("generate_event_log_entries")
+    request["body"].to_string().contains("updated_at")
+        || request["body"].to_string().contains("generate_event_log_entries")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -329,7 +348,7 @@ async fn what_happens_while_the_site_is_away_is_read_in_its_log() {
         double.delete("record").await;
         double.post("api", json!({"mode": "ok"})).await;
         let back = Instant::now();
-        studio.agrees(mode, &questions, back, Duration::from_secs(70)).await;
+        studio.agrees(mode, &questions, back, Duration::from_secs(40)).await;
         print(&format!("{mode}: right {:?} after it is back", back.elapsed()));
         assert_eq!(double.counts().await.of("search Shot"), 0, "{mode}: nothing is loaded");
     }
@@ -340,7 +359,7 @@ async fn what_happens_while_the_site_is_away_is_read_in_its_log() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     let storm = double.counts().await.of("requests");
     print(&format!("10 s of 502: {storm} requests"));
-    assert!(storm < 60, "{storm}");
+    assert!(storm < 100, "{storm}");
     assert!(studio.as_of().await <= away + Duration::from_millis(100));
     double.delete("faults").await;
     let back = Instant::now();
@@ -352,5 +371,93 @@ async fn what_happens_while_the_site_is_away_is_read_in_its_log() {
         double.mutate(&flip()).await;
         studio.agrees(&expired.to_string(), &questions, Instant::now(), SOON).await;
     }
+    studio.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the double of Flow: run tests/run"]
+async fn webhooks_make_it_sooner_and_nothing_else() {
+    const RARELY: Duration = Duration::from_secs(8);
+    let double = Double::start(&["--event-after", "0.4"]);
+    let studio = Studio::boot_with(double, |config| {
+        if let Tracker::Flow(flow) = &mut config.tracker {
+            flow.source.poll_interval = RARELY;
+        }
+    })
+    .await;
+    let questions = studio.questions().await;
+    let Studio { double, app, .. } = &studio;
+    studio.agrees("at the start", &questions, Instant::now(), SOON).await;
+    let url = format!("http://{}/v1/sources/flow/webhook", app.push);
+    let mut on = true;
+    let mut flip = async || {
+        on = !on;
+        double.mutate(&json!([["update", "HumanUser", 4, {"sg_status_list": if on { "act" } else { "dis" }}]])).await;
+        let since = Instant::now();
+        studio.agrees("a status", &questions, since, RARELY * 2 + SOON).await;
+        studio.moved().saturating_duration_since(since)
+    };
+    let mut told = Vec::new();
+    for batch in [false, true] {
+        double.delete("hooks").await;
+        double.post("hooks", json!({"url": url, "token": "hook-token", "batch": batch, "types": ["HumanUser"]})).await;
+        for _ in 0..3 {
+            told.push(flip().await);
+        }
+    }
+    print(&format!("with webhooks, polled every {RARELY:?}: {told:?}"));
+    assert!(median(told.clone()) < Duration::from_secs(2), "{told:?}");
+
+    // Replayed, out of order and twice: nothing but what the log says counts.
+    double.post("hooks", json!({"duplicate": 2, "reorder": true})).await;
+    flip().await;
+
+    double.delete("hooks").await;
+    double.post("hooks", json!({"url": url, "token": "another", "types": ["HumanUser"]})).await;
+    let wrong = flip().await;
+    let deliveries = double.get("hooks").await.to_string();
+    print(&format!("with a wrong signature: {wrong:?}"));
+    assert!(deliveries.contains("403"), "{deliveries}");
+
+    double.delete("hooks").await;
+    let absent = flip().await;
+    print(&format!("without: {absent:?}"));
+
+    let http = reqwest::Client::new();
+    let forged = r#"{"data":{"event_log_entry_id":999999999,"event_type":"Shotgun_HumanUser_Change"}}"#;
+    let before = double.counts().await.of("search EventLogEntry");
+    for _ in 0..20 {
+        let answer = http.post(&url).body(forged).send().await.expect("it answers");
+        assert_eq!(answer.status(), 401);
+        let answer = http.post(&url).header("x-sg-signature", "sha1=00").body(forged).send().await.expect("it answers");
+        assert_eq!(answer.status(), 403);
+    }
+    let polls = double.counts().await.of("search EventLogEntry") - before;
+    assert!(polls <= 1, "{polls} looks at the log for what nobody signed");
+    studio.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the double of Flow: run tests/run"]
+async fn more_events_than_are_read_in_a_row_mean_a_load() {
+    let studio = Studio::boot(&[]).await;
+    let questions = studio.questions().await;
+    let Studio { double, .. } = &studio;
+    studio.agrees("at the start", &questions, Instant::now(), SOON).await;
+    double.post("api", json!({"mode": "down"})).await;
+    let body = json!({"as": "ada", "event": false, "operations": [
+        {"action": "update", "type": "HumanUser", "id": 4, "data": {"sg_status_list": "dis"}}]});
+    double.post("mutate", body).await;
+    let events: Vec<_> = (0..21_000).map(|_| json!({"event_type": "Toolkit_Something_Happened"})).collect();
+    double.post("events", json!({ "raw": events })).await;
+    double.delete("record").await;
+    double.post("api", json!({"mode": "ok"})).await;
+    let back = Instant::now();
+    studio.agrees("a burst", &questions, back, Duration::from_secs(30)).await;
+    print(&format!("21,000 events: right {:?} after the site is back", back.elapsed()));
+    assert!(double.counts().await.of("search Shot") >= 2, "everything is loaded");
+    let now = SystemTime::now();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(studio.as_of().await > now, "and followed again");
     studio.end().await;
 }

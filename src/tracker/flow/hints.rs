@@ -58,7 +58,8 @@ pub(super) struct Holder {
     pub(super) kind: Str,
     pub(super) field: Str,
     /// Type and id.
-    pub(super) of: (Str, u64),}
+    pub(super) of: (Str, u64),
+}
 
 /// The rules of a role were changed, or the role itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +167,7 @@ impl Hints {
         let near = named.iter().flatten().filter(|(kind, _)| ends.leads(kind, event.kind));
         let near: Vec<_> = near.filter_map(|(kind, id)| ends.object(kind, *id)).collect();
         self.objects.extend(near);
-        if event.is_back {
+        if event.is_back && event.is_by_mirrored(ends) {
             event.about.map(|row| self.name(row, ends));
         }
         let Some(kind) = ends.kind(event.kind) else { return };
@@ -256,6 +257,12 @@ impl<'a> Event<'a> {
         let about = self.about.filter(|_| !self.is_back);
         let both = [self.entity, about.filter(|about| self.entity != Some(*about))];
         both.into_iter().flatten()
+    }
+
+    /// Whether a back reference is by a field that the mirror rests on, or says nothing of that.
+    fn is_by_mirrored(&self, ends: &Ends) -> bool {
+        let by = self.meta.get("actual_attribute_changed").and_then(Json::as_str).and_then(|by| by.split_once('.'));
+        by.is_none_or(|(kind, field)| ends.kind(kind).is_some_and(|kind| counts(kind, field)))
     }
 
     /// The rows at the other end of a link that was made or removed. `None`: nothing is said of them.

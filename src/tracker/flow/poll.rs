@@ -11,8 +11,6 @@
 
 mod log;
 mod owed;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,7 +27,7 @@ use self::log::Read;
 use self::owed::{Found, Owed};
 use super::Site;
 use super::ends::Ends;
-use super::hints::{HANGS_BY, Hints, hints};
+use super::hints::{HANGS_BY, Hints, Holder, hints};
 use super::marks::{LAG, Marks, Overflow};
 use super::scan;
 use crate::model::id::{ObjectRef, Str};
@@ -304,7 +302,9 @@ impl Poller {
                 Err(overflow) => Err(overflow),
             }
         };
-        let Ok((found, cursor)) = noted else { return self.too_much("more events are missing than are remembered").await };
+        let Ok((found, cursor)) = noted else {
+            return self.too_much("more events are missing than are remembered").await;
+        };
         let above = seen.iter().map(|row| row.id).max().unwrap_or(above);
         self.tell(found, cursor);
         if full {
@@ -352,7 +352,12 @@ impl Poller {
         }
         self.signals.extend(changed(objects.into_iter().collect(), reload, cursor));
         if !retired.is_empty() {
-            self.signals.push_back(Signal::Hanging { on: retired.into_iter().collect(), field: HANGS_BY });
+            self.signals.push_back(Signal::Hanging { on: retired.into_iter().collect(), field: HANGS_BY.into() });
+        }
+        // Those that no longer lead there are known to the mirror alone.
+        for Holder { kind: _, field, of: (to, id) } in &holders {
+            let on = self.site.ends().object(to, *id).into_iter().collect();
+            self.signals.push_back(Signal::Hanging { on, field: field.clone() });
         }
         let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
         if let Err(Overflow) = all {

@@ -78,7 +78,7 @@ impl<S: Source> Supervisor<S> {
                 self.announced(scope);
             }
             Signal::Hanging { on, field } => {
-                let hanging = self.authorizer.leading_to(&on, field);
+                let hanging = self.authorizer.leading_to(&on, &field);
                 self.hint(&hanging);
             }
             Signal::RulesChanged { objects, said } => {

@@ -179,7 +179,13 @@ impl Studio {
     }
 
     /// Waits until the app answers these as the site decides; returns how long after `since` that is.
-    pub(crate) async fn agrees(&self, what: &str, questions: &[Question], since: Instant, within: Duration) -> Duration {
+    pub(crate) async fn agrees(
+        &self,
+        what: &str,
+        questions: &[Question],
+        since: Instant,
+        within: Duration,
+    ) -> Duration {
         let wanted = self.decided(questions).await;
         // Those that differ are asked often, and all of them at the end.
         loop {
