@@ -155,11 +155,13 @@ impl Questions<'_> {
     /// About an asset, a shot, ...; `columns`: the names of the project's metadata for this kind.
     pub(super) fn entity(&mut self, kind: &str, row: &Value, columns: &[String]) {
         let id = text(row, "id");
-        self.put(about(kind, "read", row), Request::get(format!("/data/{kind}s/{id}")));
+        let path = format!("/data/entities/{id}");
         if kind == "concept" {
+            // Its own route has a rule of its own; those of the others do not find everything.
+            self.put(about(kind, "read", row), Request::get(format!("/data/concepts/{id}")));
             return;
         }
-        let path = format!("/data/entities/{id}");
+        self.put(about(kind, "read", row), Request::get(&path));
         for name in ["name", "description"] {
             let body = and(one(name, field(row, name)), "status", UNFIT);
             self.put(of_field(kind, row, name), Request::put(&path, body, &["Invalid status"]));

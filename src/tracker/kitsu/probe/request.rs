@@ -107,8 +107,9 @@ fn message(body: &[u8]) -> Option<String> {
 /// `403 You don't have the permission`
 fn words(status: StatusCode, body: &[u8]) -> String {
     match message(body) {
-        Some(said) if !said.trim().is_empty() => format!("{} {}", status.as_u16(), said.trim()),
-        _ => status.as_u16().to_string(),
+        Some(said) if said.starts_with(status.as_str()) => said,
+        Some(said) => format!("{} {said}", status.as_u16()).trim().to_owned(),
+        None => status.as_u16().to_string(),
     }
 }
 
