@@ -13,10 +13,13 @@ use std::borrow::Cow;
 
 pub use problem::{Problem, Problems};
 pub use read::{Fields, near, suggestion};
+use rustc_hash::FxHashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 /// The deepest nesting of lists and maps that is read.
 pub const MAX_DEPTH: usize = 64;
+/// How many values aliases may repeat, all in all: a short file must not stand for an endless one.
+const MAX_REPEATED: usize = 100_000;
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -53,12 +56,13 @@ pub enum Data {
 pub struct Key {
     pub place: Place,
     pub text: String,
+    pub quoted: bool,
 }
 
 /// Reads one document. `file` is the name that complaints carry.
 ///
 /// # Errors
-/// Where the text is no YAML, too deep, too large, or uses anchors, tags or a key twice.
+/// Where the text is no YAML, too deep, too large, or uses tags or a key twice.
 pub fn parse(file: &str, text: &str) -> Result<Node, Problems> {
     let mut problems = Problems::new(file);
     if text.len() > MAX_BYTES {
@@ -118,36 +122,44 @@ struct Builder {
     open: Vec<Open>,
     documents: usize,
     duplicates: Vec<Problem>,
+    /// What anchors stand at, by their numbers, once it is complete.
+    anchored: FxHashMap<usize, Node>,
+    repeated: usize,
 }
 
-enum Open {
-    List(Place, Vec<Node>),
-    Map(Place, Vec<(Key, Node)>, Option<Key>),
+struct Open {
+    anchor: usize,
+    place: Place,
+    what: Inside,
+}
+
+enum Inside {
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>, Option<Key>),
 }
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         let at = place(&span.start);
-        let refuse = |what: &str| Err(Problem::new(at, format!("{what} are not read here; write the value out")));
         match event {
-            Event::Alias(_) => return refuse("aliases"),
-            Event::Scalar(_, _, anchor, _) | Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _)
-                if anchor != 0 =>
-            {
-                return refuse("anchors");
-            }
             Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return refuse("tags");
+                return Err(Problem::new(at, "tags are not read here; write the value out".to_owned()));
             }
-            Event::Scalar(text, style, _, _) => self.value(Node {
-                place: at,
-                data: Data::Scalar { text: text.into_owned(), quoted: !matches!(style, ScalarStyle::Plain) },
-            })?,
-            Event::SequenceStart(..) => self.open(Open::List(at, Vec::new()))?,
-            Event::MappingStart(..) => self.open(Open::Map(at, Vec::new(), None))?,
+            Event::Scalar(text, style, anchor, _) => {
+                let quoted = !matches!(style, ScalarStyle::Plain);
+                self.done(anchor, Node { place: at, data: Data::Scalar { text: text.into_owned(), quoted } })?;
+            }
+            Event::Alias(anchor) => self.repeat(anchor, at)?,
+            Event::SequenceStart(anchor, _) => self.open(anchor, at, Inside::List(Vec::new()))?,
+            Event::MappingStart(anchor, _) => self.open(anchor, at, Inside::Map(Vec::new(), None))?,
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(place, nodes)) => self.value(Node { place, data: Data::List(nodes) })?,
-                Some(Open::Map(place, entries, _)) => self.value(Node { place, data: Data::Map(entries) })?,
+                Some(Open { anchor, place, what }) => {
+                    let data = match what {
+                        Inside::List(nodes) => Data::List(nodes),
+                        Inside::Map(entries, _) => Data::Map(entries),
+                    };
+                    self.done(anchor, Node { place, data })?;
+                }
                 None => return Err(Problem::new(at, "a list or map ends that never began".to_owned())),
             },
             Event::DocumentStart(_) => {
@@ -161,24 +173,47 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, open: Open) -> Result<(), Problem> {
-        let (Open::List(place, _) | Open::Map(place, ..)) = open;
+    fn open(&mut self, anchor: usize, place: Place, what: Inside) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Problem::new(place, format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(too_deep(place));
         }
-        self.open.push(open);
+        self.open.push(Open { anchor, place, what });
         Ok(())
+    }
+
+    /// A value that is complete; anchors are counted from 1.
+    fn done(&mut self, anchor: usize, node: Node) -> Result<(), Problem> {
+        if anchor != 0 {
+            self.anchored.insert(anchor, node.clone());
+        }
+        self.value(node)
+    }
+
+    /// The same value once more; complaints about it name the place where it is written.
+    fn repeat(&mut self, anchor: usize, at: Place) -> Result<(), Problem> {
+        let Some(node) = self.anchored.get(&anchor).cloned() else {
+            return Err(Problem::new(at, "this repeats the value that it stands in".to_owned()));
+        };
+        let (nodes, depth) = measure(&node);
+        self.repeated += nodes;
+        if self.repeated > MAX_REPEATED {
+            return Err(Problem::new(at, format!("aliases repeat more than {MAX_REPEATED} values; write fewer")));
+        }
+        if self.open.len() + depth > MAX_DEPTH {
+            return Err(too_deep(at));
+        }
+        self.value(node)
     }
 
     fn value(&mut self, node: Node) -> Result<(), Problem> {
         match self.open.last_mut() {
             None => self.root = Some(node),
-            Some(Open::List(_, nodes)) => nodes.push(node),
-            Some(Open::Map(_, entries, pending)) => match pending.take() {
+            Some(Open { what: Inside::List(nodes), .. }) => nodes.push(node),
+            Some(Open { what: Inside::Map(entries, pending), .. }) => match pending.take() {
                 Some(key) => entries.push((key, node)),
                 None => {
                     let place = node.place;
-                    let Data::Scalar { text, .. } = node.data else {
+                    let Data::Scalar { text, quoted } = node.data else {
                         return Err(Problem::new(place, "a key must be a plain word".to_owned()));
                     };
                     if let Some((first, _)) = entries.iter().find(|(key, _)| key.text == text) {
@@ -187,7 +222,7 @@ impl Builder {
                             format!("`{text}` stands twice; first in line {}", first.place.line),
                         ));
                     }
-                    *pending = Some(Key { place, text });
+                    *pending = Some(Key { place, text, quoted });
                 }
             },
         }
@@ -197,4 +232,20 @@ impl Builder {
 
 fn place(marker: &saphyr_parser::Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
+}
+
+fn too_deep(place: Place) -> Problem {
+    Problem::new(place, format!("nested deeper than {MAX_DEPTH} levels"))
+}
+
+/// How many values there are in it, itself counted, and how many lists and maps deep it is.
+fn measure(node: &Node) -> (usize, usize) {
+    let inside: &mut dyn Iterator<Item = &Node> = match &node.data {
+        Data::Scalar { .. } => return (1, 0),
+        Data::List(nodes) => &mut nodes.iter(),
+        Data::Map(entries) => &mut entries.iter().map(|(_, node)| node),
+    };
+    let add = |(nodes, deepest): (usize, usize), (more, depth): (usize, usize)| (nodes + more, deepest.max(depth));
+    let (nodes, depth) = inside.map(measure).fold((0, 0), add);
+    (nodes + 1, depth + 1)
 }

@@ -74,7 +74,7 @@ fn put(root: &mut Node, keys: &[String], value: Node, place: Place, problems: &m
         None => {
             let mut node = Node::null(place);
             put(&mut node, below, value, place, problems);
-            entries.push((Key { place, text: key.clone() }, node));
+            entries.push((Key { place, text: key.clone(), quoted: false }, node));
         }
     }
 }

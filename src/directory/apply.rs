@@ -86,7 +86,8 @@ impl Writer<'_> {
             None => Cell::Unset,
             Some(value) => cell(self.tables, self.schema, field, value),
         });
-        let row = Row { kind, project, name: record.name.as_str().into(), cells: cells.collect() };
+        let row =
+            Row { kind, trashed: record.trashed, project, name: record.name.as_str().into(), cells: cells.collect() };
         self.replace(key, table, def, State::Record(row));
     }
 
@@ -147,20 +148,37 @@ impl Writer<'_> {
                 self.relist_in(key, list, (&before, then), (&after, now));
                 continue;
             }
-            for target in before.iter().filter(|target| !after.contains(target)) {
-                unlist(&mut self.tables.backs, &(*target, list), key);
-                self.touched.deps.push(Dep::Back(*target, list));
-            }
-            for target in after.iter().filter(|target| !before.contains(target)) {
-                self.tables.backs.entry((*target, list)).or_default().push(key);
-                self.touched.deps.push(Dep::Back(*target, list));
-            }
+            self.relist(key, &before, &after, |_, _| Some(list));
+        }
+        for (no, _) in (0_u16..).zip(&def.fields).filter(|(_, field)| field.link) {
+            let (before, after) = (refs(old, Some(no)).to_vec(), refs(self.tables.state(key), Some(no)).to_vec());
+            self.relist(key, &before, &after, |writer, target| writer.other_end(target, table, no));
         }
         if table == self.schema.subject.kind {
             self.rename(key, old);
         }
         if def.named {
             self.renamed(key, table, old);
+        }
+    }
+
+    /// The list in which an object, whatever its kind, has those that link to it by this field; most kinds have none.
+    fn other_end(&self, target: Key, from: KindNo, field: u16) -> Option<u16> {
+        let backs = &self.schema.kind(self.tables.node(target)?.table)?.backs;
+        let found = backs.iter().position(|back| back.from == from && back.field == Some(field));
+        found.and_then(|list| u16::try_from(list).ok())
+    }
+
+    fn relist(&mut self, key: Key, before: &[Key], after: &[Key], list: impl Fn(&Self, Key) -> Option<u16>) {
+        for target in before.iter().filter(|target| !after.contains(target)) {
+            let Some(list) = list(self, *target) else { continue };
+            unlist(&mut self.tables.backs, &(*target, list), key);
+            self.touched.deps.push(Dep::Back(*target, list));
+        }
+        for target in after.iter().filter(|target| !before.contains(target)) {
+            let Some(list) = list(self, *target) else { continue };
+            self.tables.backs.entry((*target, list)).or_default().push(key);
+            self.touched.deps.push(Dep::Back(*target, list));
         }
     }
 
@@ -336,7 +354,11 @@ impl Writer<'_> {
 /// The cell for a value: ids of fields that refer to objects become their handles.
 fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -> Cell {
     let Some(target) = field.target.map(|kind| schema.table_of(kind)) else {
-        return if field.any { Cell::Any(Box::new(value.clone())) } else { plain(value) };
+        return match field {
+            FieldDef { any: true, .. } => Cell::Any(Box::new(value.clone())),
+            FieldDef { link: true, .. } => linked(tables, schema, value),
+            _ => plain(value),
+        };
     };
     match value {
         Value::Null => Cell::Null,
@@ -351,6 +373,35 @@ fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -
         }
         Value::Bool(_) | Value::Number(_) | Value::Map(_) => Cell::Unset,
     }
+}
+
+/// Links to objects of any kind, or plain values.
+fn linked(tables: &mut Tables, schema: &Schema, value: &Value) -> Cell {
+    let mut key = |value: &Value| {
+        let (type_name, id) = value.as_link()?;
+        let (table, id) = link_target(schema, type_name, id)?;
+        Some(tables.intern(table, &id))
+    };
+    match value {
+        Value::Map(_) => key(value).map_or(Cell::Unset, Cell::Ref),
+        Value::List(values) if !values.iter().all(|value| value.as_text().is_some()) => {
+            let keys: Option<Vec<_>> = values.iter().map(key).collect();
+            // A member that is no link makes the whole list unknown rather than shorter.
+            let Some(mut keys) = keys else { return Cell::Unset };
+            keys.sort_unstable();
+            keys.dedup();
+            Cell::Refs(keys.into())
+        }
+        _ => plain(value),
+    }
+}
+
+/// Under which ids a link's object is filed. One of a kind that is not mirrored is told apart by its type.
+pub(super) fn link_target(schema: &Schema, type_name: &str, id: &str) -> Option<(KindNo, Id)> {
+    let kind = schema.linked_kind(type_name)?;
+    let other = schema.kind(kind).is_some_and(|def| def.type_name == "*");
+    let id = if other { Id::from(format!("{type_name} {id}").as_str()) } else { Id::from(id) };
+    Some((schema.table_of(kind), id))
 }
 
 fn plain(value: &Value) -> Cell {
@@ -396,6 +447,7 @@ fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
     }
 }
 
+/// What somebody is called, while they are not in the trash: another one may be called so now.
 fn name(state: &State, field: Option<u16>) -> Option<&str> {
-    last_said(state)?.cell(field?).text()
+    last_said(state).filter(|row| !row.trashed)?.cell(field?).text()
 }

@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Directory;
+use super::apply::link_target;
 use super::tables::{Cell, Membership, Row, State};
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::record::{Member, Record};
-use crate::model::schema::KindNo;
+use crate::model::schema::{FieldDef, KindNo};
 use crate::model::value::Value;
 
 impl Directory {
@@ -87,20 +88,36 @@ impl Directory {
         let table = self.schema.table_of(kind);
         let Some(def) = self.schema.kind(table) else { return true };
         let Some(row) = self.tables.find(table, &record.id).and_then(|key| self.tables.row(key)) else { return false };
-        let Row { kind: held, project, name, cells } = row;
+        let Row { kind: held, trashed, project, name, cells } = row;
         *held == kind
+            && *trashed == record.trashed
             && **name == *record.name.as_str()
             && project.and_then(|key| self.tables.node(key)).map(|node| &node.id) == record.project.as_ref()
             && cells.len() == def.fields.len()
             && def.fields.iter().zip(cells).all(|(field, cell)| match record.field(&field.name) {
                 None => *cell == Cell::Unset,
-                Some(value) => self.same(field.target, cell, value),
+                Some(value) => self.same(field, cell, value),
             })
     }
 
-    fn same(&self, target: Option<KindNo>, cell: &Cell, value: &Value) -> bool {
+    fn same(&self, field: &FieldDef, cell: &Cell, value: &Value) -> bool {
+        let target = field.target;
         let id_of = |key| self.tables.node(key).map(|node| &node.id);
+        let link_of = |value: &Value| {
+            let (type_name, id) = value.as_link()?;
+            let (table, id) = link_target(&self.schema, type_name, id)?;
+            self.tables.find(table, &id)
+        };
         match (cell, value) {
+            (Cell::Ref(key), Value::Map(_)) => link_of(value) == Some(*key),
+            (Cell::Refs(keys), Value::List(values)) if field.link => {
+                let read: Option<Vec<_>> = values.iter().map(link_of).collect();
+                read.is_some_and(|mut read| {
+                    read.sort_unstable();
+                    read.dedup();
+                    read == **keys
+                })
+            }
             (Cell::Null, Value::Null) => true,
             (Cell::Any(a), b) => **a == *b,
             (Cell::Bool(a), Value::Bool(b)) => a == b,

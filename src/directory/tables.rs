@@ -26,6 +26,8 @@ pub enum State {
 pub struct Row {
     /// The kind itself, where several share a table.
     pub kind: KindNo,
+    /// In the trash: links to it lead nowhere.
+    pub trashed: bool,
     pub project: Option<Key>,
     pub name: Box<str>,
     /// By field number of the table's kind.

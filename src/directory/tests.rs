@@ -25,7 +25,7 @@ const TASKS: u16 = 0;
 const COLUMNS: u16 = 0;
 
 fn schema() -> Arc<Schema> {
-    let field = |name: &str, target| FieldDef { name: name.into(), target, any: false, one: false };
+    let field = |name: &str, target| FieldDef { name: name.into(), target, ..FieldDef::default() };
     let kind = |name: &str, table, fields| KindDef { name: name.into(), table, fields, ..KindDef::default() };
     let back = |name: &str, from, field| vec![BackDef { name: name.into(), from, field, by_project: false }];
     let plain = ["active", "role", "is_bot", "login", "email"].map(|name| field(name, None)).to_vec();
@@ -44,6 +44,7 @@ fn schema() -> Arc<Schema> {
         subject: SubjectDef {
             kind: PERSON,
             active: 0,
+            active_is: None,
             role: Some(1),
             member_role: Some(COLUMN),
             bot: Some(BotDef::Flag(2)),

@@ -13,6 +13,8 @@ pub struct Record {
     pub id: Id,
     /// The project it belongs to; `None` for what belongs to the whole site.
     pub project: Option<Id>,
+    /// In the tracker's trash: it can be brought back, and until then links to it lead nowhere.
+    pub trashed: bool,
     /// The display name, where the tracker gives one.
     pub name: Str,
     pub fields: Vec<(Str, Value)>,
@@ -40,7 +42,14 @@ impl Member {
 impl Record {
     /// A record without fields.
     pub fn new(kind: &str, id: &str) -> Self {
-        Self { kind: Str::from(kind), id: Id::from(id), project: None, name: Str::default(), fields: Vec::new() }
+        Self {
+            kind: Str::from(kind),
+            id: Id::from(id),
+            project: None,
+            trashed: false,
+            name: Str::default(),
+            fields: Vec::new(),
+        }
     }
 
     /// The same record with its display name set.
@@ -61,6 +70,13 @@ impl Record {
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.push((Str::from(field), value.into()));
+        self
+    }
+
+    /// The same record, in the trash.
+    #[must_use]
+    pub fn in_trash(mut self) -> Self {
+        self.trashed = true;
         self
     }
 

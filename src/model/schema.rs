@@ -27,6 +27,11 @@ pub struct OthersDef {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KindDef {
     pub name: Str,
+    /// What the tracker calls it in links ("HumanUser"), where objects of any kind can be linked to; `*`: all kinds that are
+    /// none of the others. Empty where links name no kinds.
+    pub type_name: Str,
+    /// Known for its name alone: no object of it is ever mirrored.
+    pub rowless: bool,
     /// The kind under whose ids this one is filed: itself, or, for a shot or an asset, `entity`.
     pub table: KindNo,
     pub fields: Vec<FieldDef>,
@@ -36,6 +41,8 @@ pub struct KindDef {
     pub links: Vec<LinkDef>,
     /// The field whose object's project is this one's too, where the tracker's record names no project itself.
     pub project_from: Option<FieldNo>,
+    /// A field with more projects that the object belongs to.
+    pub more_projects: Option<FieldNo>,
     /// Read from the tracker on first use rather than mirrored.
     pub lazy: bool,
     /// What callers tell of an object counts where the mirror does not hold it.
@@ -60,6 +67,8 @@ pub struct FieldDef {
     pub any: bool,
     /// Holds one id, never a list.
     pub one: bool,
+    /// Holds plain values, or links to objects of whatever kind each link names.
+    pub link: bool,
 }
 
 /// A reverse reference: "the tasks of this entity".
@@ -87,8 +96,9 @@ pub struct LinkDef {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubjectDef {
     pub kind: KindNo,
-    /// True while the person may act at all.
+    /// What the field must hold for the person to act at all; `None`: true.
     pub active: FieldNo,
+    pub active_is: Option<Str>,
     /// The site-wide role.
     pub role: Option<FieldNo>,
     /// What tells scripts and bots from people.
@@ -108,6 +118,8 @@ pub struct SubjectDef {
 pub enum BotDef {
     /// By a field of the person that is true.
     Flag(FieldNo),
+    /// They are of a kind of their own, with ids of its own.
+    Apart(KindNo),
     /// They are another kind in the same table; one that has a person in the field acts as that person.
     Kind { kind: KindNo, person: FieldNo },
 }
@@ -134,6 +146,13 @@ impl Schema {
     /// The kind under whose ids `no` is filed.
     pub fn table_of(&self, no: KindNo) -> KindNo {
         self.kind(no).map_or(no, |kind| kind.table)
+    }
+
+    /// The kind that a link calls so.
+    pub fn linked_kind(&self, type_name: &str) -> Option<KindNo> {
+        let called = |name: &str| self.kinds.iter().position(|kind| kind.type_name == name);
+        let at = called(type_name).filter(|_| type_name != "*" && !type_name.is_empty()).or_else(|| called("*"))?;
+        KindNo::try_from(at).ok()
     }
 
     /// A kind's name; empty for a number that the schema does not have.

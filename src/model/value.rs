@@ -25,6 +25,16 @@ impl Value {
         Self::List(texts.into_iter().map(Self::text).collect())
     }
 
+    /// A link to an object of the kind that the tracker calls so.
+    pub fn link(type_name: &str, id: &str) -> Self {
+        Self::Map(vec![(Str::const_new("type"), Self::text(type_name)), (Str::const_new("id"), Self::text(id))])
+    }
+
+    /// The type and id of a link; `None` where this is none. Other members are not looked at.
+    pub fn as_link(&self) -> Option<(&str, &str)> {
+        Some((self.get("type")?.as_text()?, self.get("id")?.as_text()?))
+    }
+
     /// The member of a map; `None` where absent or where this is no map.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {

@@ -115,9 +115,11 @@ fn add(node: &mut Node, path: &[&str], key: &str, value: &Value) {
         (None, Some(below)) => {
             let mut node = Node::null(Place::default());
             add(&mut node, below, key, value);
-            entries.push((Key { place: Place::default(), text: name.to_owned() }, node));
+            entries.push((Key { place: Place::default(), text: name.to_owned(), quoted: false }, node));
         }
-        (_, None) => entries.push((Key { place: Place::default(), text: name.to_owned() }, value.node())),
+        (_, None) => {
+            entries.push((Key { place: Place::default(), text: name.to_owned(), quoted: false }, value.node()))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod command;
 mod declared;
 mod differential;
 mod floors;
+mod flow_load;
 mod ftrack_events;
 mod ftrack_property;
 mod grpc;

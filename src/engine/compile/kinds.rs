@@ -23,6 +23,8 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
             named: kind.named,
             told_project: kind.told_project.clone(),
             label: kind.label.clone(),
+            type_name: kind.type_name.clone(),
+            rowless: kind.rowless,
             ..KindDef::default()
         });
         for variant in &kind.variants {
@@ -39,6 +41,7 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
     }
     for kind in &source.kinds {
         backs(&mut schema, kind, problems);
+        other_ends(&mut schema, kind);
     }
     schema
 }
@@ -64,10 +67,11 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         if lazy {
             problems.add(field.name.place, "a field cannot refer to a kind that is read on first use");
         }
-        fields.push(FieldDef { name: field.name.what.clone(), target, any: field.any, one: field.one });
+        let (any, one, link) = (field.any, field.one, field.link);
+        fields.push(FieldDef { name: field.name.what.clone(), target, any, one, link });
     }
     let attributes = kind.attributes.then(|| {
-        fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), target: None, any: true, one: true });
+        fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), any: true, one: true, ..FieldDef::default() });
         number(fields.len() - 1)
     });
     let mut links = Vec::new();
@@ -79,18 +83,21 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
             either,
         }));
     }
-    let project_from = kind.project_from.as_ref().and_then(|from| {
+    let mut field = |from: &Named<Str>| {
         let at = kind.fields.iter().position(|field| field.name.what == from.what);
         if at.is_none() {
             problems.add(from.place, format!("kind `{}` has no field `{}`", kind.name.what, from.what));
         }
         at.map(number)
-    });
+    };
+    let project_from = kind.project_from.as_ref().and_then(&mut field);
+    let more_projects = kind.more_projects.as_ref().and_then(&mut field);
     let no = schema.kind_no(&kind.name.what).map(usize::from);
     if let Some(def) = no.and_then(|no| schema.kinds.get_mut(no)) {
         def.fields = fields;
         def.links = links;
         def.project_from = project_from;
+        def.more_projects = more_projects;
         def.attributes = attributes;
     }
 }
@@ -110,6 +117,18 @@ fn backs(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project)))
     {
         project.backs.push(BackDef { name: name.what.clone(), from, field: None, by_project: false });
+    }
+}
+
+/// Lists of those that link to the kind, under the names that the tracker has for them as fields.
+fn other_ends(schema: &mut Schema, kind: &KindSource) {
+    for (name, from, field) in &kind.other_ends {
+        let Some(from) = schema.kind_no(from) else { continue };
+        let field = schema.kind(from).and_then(|def| def.field_no(field));
+        let no = schema.kind_no(&kind.name.what).map(usize::from);
+        if let Some(def) = no.and_then(|no| schema.kinds.get_mut(no)) {
+            def.backs.push(BackDef { name: name.clone(), from, field, by_project: false });
+        }
     }
 }
 
@@ -143,6 +162,7 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
         Some(bot) if bot != kind && schema.table_of(bot) == kind => {
             Some(BotDef::Kind { kind: bot, person: field("bot_person")? })
         }
+        Some(bot) if bot != kind => Some(BotDef::Apart(bot)),
         _ => field("bot").map(BotDef::Flag),
     });
     SubjectDef {
@@ -150,6 +170,7 @@ fn subject_def(schema: &Schema, source: &SubjectSource, problems: &mut Problems)
         project,
         member_role,
         active: field("active").unwrap_or(FieldNo::MAX),
+        active_is: part("active_is").map(|named| named.what.clone()),
         role: field("role"),
         bot,
         login: field("login"),

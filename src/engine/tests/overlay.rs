@@ -150,17 +150,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "extends: kitsu\nkinds: {wheel: {}}",
-        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, default_role, extends, filters, paths, restrictions, rights, roles, rules, terms",
+        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, conditions, default_role, extends, extra_types, filters, paths, read_only, restrictions, rights, roles, rules, terms",
     ),
     ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:15: `name: value` lines are needed here, not `Lead`"),
     (
         "extends: kitsu\nroles: {lead: {grants: []}}",
         "studio.yaml:2:9: the roles of `kitsu` are the tracker's own and cannot be given rights here",
     ),
-    (
-        "extends: kitsu\nrules: {task.read: &a [team]}",
-        "studio.yaml:2:20: anchors are not read here; write the value out",
-    ),
+    ("extends: kitsu\nrules: {task.read: !a [team]}", "studio.yaml:2:20: tags are not read here; write the value out"),
     (
         "extends: kitsu\nrules: {task.read: !!seq [team]}",
         "studio.yaml:2:20: tags are not read here; write the value out",
@@ -308,8 +305,8 @@ fn there_are_only_the_packs_there_are() {
     assert_eq!(extended("extends: kitsu\nrules: {task.read: [nobody]}"), Ok("kitsu"));
     for (text, told) in [
         (
-            "rules: {}\nextends: flow",
-            "p.yaml:2:10: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft",
+            "rules: {}\nextends: shotgrid",
+            "p.yaml:2:10: there is no built-in pack `shotgrid`; known here: flow, ftrack, kitsu, limecraft",
         ),
         ("extends: [kitsu]", "p.yaml:1:10: a text is needed here, not a list"),
         ("rules: {}", "p.yaml:1:1: `extends:` is missing"),

@@ -75,6 +75,10 @@ impl Reader<'_> {
                 entry.record.project = self.reference(self.subject().project, node).map(|id| Id::from(id.as_str()));
                 return;
             }
+            "trashed" if self.has_trash() => {
+                entry.record.trashed = node.bool(self.problems).unwrap_or_default();
+                return;
+            }
             "team" if self.is_project() => {
                 entry.team = Some(self.team(node));
                 return;
@@ -103,10 +107,31 @@ impl Reader<'_> {
                 )),
                 _ => self.reference(target, node).map(Value::Text),
             },
+            None if field.link => self.linked(node),
             None if self.is_role(no) => self.role(node).map(Value::Text),
             None if self.is_flag(no) => node.bool(self.problems).map(Value::Bool),
             None if self.is_word(no) => node.text(self.problems).map(Value::text),
             None => value::read(node, self.problems),
+        }
+    }
+
+    /// A plain value, or links such as `{type: Task, id: 5}`.
+    fn linked(&mut self, node: &Node) -> Option<Value> {
+        match &node.data {
+            Data::Scalar { .. } => value::read(node, self.problems),
+            Data::List(nodes) => Some(Value::List(nodes.iter().filter_map(|node| self.linked(node)).collect())),
+            Data::Map(_) => {
+                let mut map = node.map(self.problems)?;
+                let type_name = map.need("type", self.problems).and_then(|node| node.text(self.problems));
+                let id = map.need("id", self.problems);
+                map.finish(self.problems);
+                let (type_name, id) = (type_name?, id?);
+                let schema = &self.words.schema;
+                match schema.linked_kind(type_name).filter(|no| schema.kind(*no).is_some_and(|def| !def.rowless)) {
+                    Some(kind) => self.reference(kind, id).map(|id| Value::link(type_name, &id)),
+                    None => id.text(self.problems).map(|id| Value::link(type_name, id)),
+                }
+            }
         }
     }
 
@@ -202,7 +227,8 @@ impl Reader<'_> {
             return;
         }
         if is_null(record, subject.active) {
-            set(record, subject.active, Value::Bool(true));
+            let active = subject.active_is.as_ref().map_or(Value::Bool(true), |word| Value::Text(word.clone()));
+            set(record, subject.active, active);
         }
         if let Some(BotDef::Flag(bot)) = subject.bot
             && is_null(record, bot)
@@ -221,6 +247,10 @@ impl Reader<'_> {
         self.no == self.subject().project
     }
 
+    fn has_trash(&self) -> bool {
+        !self.def.type_name.is_empty()
+    }
+
     fn in_projects(&self) -> bool {
         !self.is_project() && self.no != self.subject().kind
     }
@@ -236,7 +266,7 @@ impl Reader<'_> {
     fn is_flag(&self, no: FieldNo) -> bool {
         let subject = self.subject();
         self.words.schema.table_of(self.no) == subject.kind
-            && (no == subject.active || subject.bot == Some(BotDef::Flag(no)))
+            && (no == subject.active && subject.active_is.is_none() || subject.bot == Some(BotDef::Flag(no)))
     }
 
     fn is_word(&self, no: FieldNo) -> bool {
@@ -246,7 +276,7 @@ impl Reader<'_> {
     }
 
     fn known(&self) -> impl Iterator<Item = &str> {
-        let more = [("project", self.in_projects()), ("team", self.is_project())];
+        let more = [("project", self.in_projects()), ("team", self.is_project()), ("trashed", self.has_trash())];
         let fields = self.def.fields.iter().map(|field| field.name.as_str());
         ["id", "name"].into_iter().chain(more.into_iter().filter_map(|(name, has)| has.then_some(name))).chain(fields)
     }

@@ -18,7 +18,7 @@ fn words() -> Vocabulary {
         table,
         fields: fields
             .iter()
-            .map(|(name, target)| FieldDef { name: (*name).into(), target: *target, any: false, one: false })
+            .map(|(name, target)| FieldDef { name: (*name).into(), target: *target, ..FieldDef::default() })
             .collect(),
         ..KindDef::default()
     };
@@ -40,6 +40,7 @@ fn words() -> Vocabulary {
         subject: SubjectDef {
             kind: 0,
             active: 0,
+            active_is: None,
             role: Some(2),
             member_role: None,
             bot: Some(BotDef::Flag(1)),
@@ -184,8 +185,7 @@ shot: [{id: s1, project: a}, {id: s2, project: b}, {id: s3, parent_id: s2}, {id:
     Arc::make_mut(&mut two.schema).kinds[6].fields.push(FieldDef {
         name: "other".into(),
         target: Some(3),
-        any: false,
-        one: false,
+        ..FieldDef::default()
     });
     let text = format!("{text}task: [{{id: t, entity_id: s1, other: s2}}]\n");
     let problems = studio::read("s.yaml", &text, &two).expect_err("must be refused");
@@ -218,8 +218,11 @@ fn words_for_true_and_false_are_not_guessed() {
 fn the_pack_is_kitsu_unless_it_is_named() {
     assert_eq!(studio::pack("s.yaml", "person: []").unwrap(), "kitsu");
     assert_eq!(studio::pack("s.yaml", "pack: kitsu").unwrap(), "kitsu");
-    let problems = studio::pack("s.yaml", "pack: flow").unwrap_err().to_string();
-    assert_eq!(problems, "s.yaml:1:7: there is no built-in pack `flow`; known here: ftrack, kitsu, limecraft");
+    let problems = studio::pack("s.yaml", "pack: shotgrid").unwrap_err().to_string();
+    assert_eq!(
+        problems,
+        "s.yaml:1:7: there is no built-in pack `shotgrid`; known here: flow, ftrack, kitsu, limecraft"
+    );
     assert!(studio::pack("s.yaml", "- 1").is_err());
 }
 

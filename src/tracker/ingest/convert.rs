@@ -82,7 +82,7 @@ impl Reader<'_> {
             if project.is_empty() { Ok(None) } else { self.id(place, "project", &project).map(Some).ok_or(()) };
         self.short(place, "name", &name);
         let (def, id, project) = (def?, id?, project.ok()?);
-        let mut record = Record { kind: Str::from(kind), id, project, name: Str::from(name), fields: Vec::new() };
+        let mut record = Record { project, name: Str::from(name), id, ..Record::new(&kind, "") };
         let mut given = fields.unwrap_or_default().fields;
         for field in &def.fields {
             let place = format!("{place}.fields.{}", field.name);

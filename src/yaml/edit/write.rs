@@ -37,8 +37,9 @@ impl Value {
             Self::List(texts) => Data::List(texts.iter().map(|text| scalar_node(text)).collect()),
             Self::Map(entries) if entries.is_empty() => return Node::null(Place::default()),
             Self::Map(entries) => {
-                let entry =
-                    |(key, value): &(String, Self)| (Key { place: Place::default(), text: key.clone() }, value.node());
+                let entry = |(key, value): &(String, Self)| {
+                    (Key { place: Place::default(), text: key.clone(), quoted: false }, value.node())
+                };
                 Data::Map(entries.iter().map(entry).collect())
             }
         };

@@ -165,7 +165,7 @@ fn data(value: &Val) -> Node {
 }
 
 fn map_node(entries: Vec<(String, Node)>) -> Node {
-    let key = |text| Key { place: Place::default(), text };
+    let key = |text| Key { place: Place::default(), text, quoted: false };
     Node {
         place: Place::default(),
         data: Data::Map(entries.into_iter().map(|(text, node)| (key(text), node)).collect()),
