@@ -221,7 +221,8 @@ async fn what_cannot_be_asked_of_kitsu_is_told() {
     let said = {
         let token = kitsu.write("ada.token", &ada.token);
         let (config, addr) = (kitsu.path("kitsu.yaml"), format!("unix:{}", app.unix.display()));
-        audit(&["--config", &config, "--as", &bo.id, "--token-file", &token, "--addr", &addr, "--probe"]).await
+        let who = ["--config", &config, "--as", &bo.id, "--token-file", &token, "--addr", &addr];
+        audit(&[&who[..], &["--probe", "--rate", RATE]].concat()).await
     };
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains(&bo_is_not_ada) && said.err.contains(&ada.id), "{}", said.err);
@@ -235,7 +236,8 @@ async fn what_cannot_be_asked_of_kitsu_is_told() {
     let (config, token) = (kitsu.path("kitsu.yaml"), kitsu.write("bad.token", "no.token.at-all"));
     let addr = format!("unix:{}", app.unix.display());
     let run = async |config: &str, token: &str, addr: &str| {
-        audit(&["--config", config, "--as", &ada.id, "--token-file", token, "--addr", addr, "--probe"]).await
+        let who = ["--config", config, "--as", &ada.id, "--token-file", token, "--addr", addr];
+        audit(&[&who[..], &["--probe", "--rate", RATE]].concat()).await
     };
     let said = run(&config, &token, &addr).await;
     assert!(said.code == Some(2) && said.err.contains("zou does not accept the person's token"), "{said:?}");
@@ -250,6 +252,6 @@ async fn what_cannot_be_asked_of_kitsu_is_told() {
 
     let demo = App::demo().await;
     let said = run(&config, &token, &format!("unix:{}", demo.unix.display())).await;
-    assert!(said.code == Some(2) && said.err.contains("mirrors file, the configuration names kitsu"), "{said:?}");
+    assert!(said.code == Some(2) && said.err.contains("does not know the person: give the server"), "{said:?}");
     demo.end().await;
 }

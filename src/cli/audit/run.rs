@@ -12,7 +12,7 @@ use super::super::{ask, client, output};
 use super::report::{Finding, Report};
 use crate::model::id::ObjectRef;
 use crate::model::query::Subject;
-use crate::proto::v1;
+use crate::proto::v1::{self, ReasonCode};
 use crate::proto::v1::authorization_client::AuthorizationClient;
 use crate::tracker::probe::{Asked, Pace, Probe, Question, Verdict};
 
@@ -136,6 +136,15 @@ impl<'a> Server<'a> {
                 return Err(format!("{} answered {} of {} questions", self.address, results.len(), chunk.len()));
             }
             answers.extend(results);
+        }
+        let stranger = |answer: &v1::CheckResponse| {
+            answer.reason.as_ref().is_some_and(|reason| reason.code() == ReasonCode::SubjectUnknown)
+        };
+        if !answers.is_empty() && answers.iter().all(stranger) {
+            return Err(format!(
+                "the stagedoor at {} does not know the person: give the server that runs with this configuration in --addr",
+                self.address
+            ));
         }
         Ok(answers)
     }
