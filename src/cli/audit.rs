@@ -5,7 +5,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,7 +13,9 @@ use clap::Args;
 use self::run::Plan;
 use super::{ADDRESS, client, output};
 use crate::config::{self, Environment, Tracker};
+use crate::engine::policy::Policy;
 use crate::model::id::{Id, ObjectRef, Str};
+use crate::tracker::flow::probe::FlowProbe;
 use crate::tracker::kitsu::probe::KitsuProbe;
 use crate::tracker::probe::Pace;
 use crate::tracker::secret::TokenSource;
@@ -30,7 +32,8 @@ const MOST: u64 = 100;
 #[command(after_help = "Examples:
   stagedoor audit --config stagedoor.yaml --as email:ada@studio.org --token-file ada.token --probe
   stagedoor audit --config stagedoor.yaml --as login:ada --token-file ada.token --probe task:1f0c6a3e-...
-  stagedoor audit --config stagedoor.yaml --as login:ada --token-file ada.token --probe --sample 10 --rate 5 --json")]
+  stagedoor audit --config stagedoor.yaml --as login:ada --token-file ada.token --probe --sample 10 --rate 5 --json
+  stagedoor audit --config flow.yaml --as login:ann --probe                  Flow: the script acts as that person")]
 pub(super) struct Audit {
     /// The configuration file: it says where the tracker is
     #[arg(long, value_name = "FILE")]
@@ -84,19 +87,39 @@ fn start(audit: &Audit, environment: &Environment) -> Result<ExitCode, String> {
         address: addr,
         json: *json,
     };
+    // Fails where the process has a provider already, which is just as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match loaded.tracker {
         Tracker::Kitsu(kitsu) => {
             let token = token_file.clone().ok_or_else(|| {
                 format!("--token-file is missing: Kitsu is asked with the own access token of {person}")
             })?;
             consent(*probe, person, *rate, &kitsu.url)?;
-            let _ = rustls::crypto::ring::default_provider().install_default();
             let prober = KitsuProbe::new(kitsu, TokenSource::File(token), Pace::new(*rate));
             let prober = prober.map_err(|error| error.to_string())?;
             client::runtime()?.block_on(run::audit(&prober, "kitsu", *rate, &plan))
         }
-        _ => Err(format!("{file}: its tracker cannot be asked as a person; Kitsu can")),
+        Tracker::Flow(tracker) => {
+            if token_file.is_some() {
+                return Err("--token-file is for Kitsu; in Flow the script acts as the person".to_owned());
+            }
+            let policy = policy("flow", loaded.policy.as_deref())?;
+            consent(*probe, person, *rate, &tracker.source.url)?;
+            let ruled = policy.schema.kinds.iter().map(|kind| (kind.name.clone(), policy.ruled_fields(&kind.name)));
+            let prober = FlowProbe::new(tracker.source, &policy.schema, ruled.collect(), Pace::new(*rate));
+            let prober = prober.map_err(|error| error.to_string())?;
+            client::runtime()?.block_on(run::audit(&prober, "flow", *rate, &plan))
+        }
+        _ => Err(format!("{file}: its tracker cannot be asked as a person; Kitsu and Flow can")),
     }
+}
+
+/// The policy in force with the configuration.
+fn policy(pack: &str, file: Option<&Path>) -> Result<Policy, String> {
+    let Some(path) = file else { return Policy::load(pack, None).map_err(|problems| problems.to_string()) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    Policy::load(pack, Some((&name, &text))).map_err(|problems| problems.to_string())
 }
 
 /// Nothing is asked of a tracker that its user has not agreed to.

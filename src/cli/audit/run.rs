@@ -12,8 +12,8 @@ use super::super::{ask, client, output};
 use super::report::{Finding, Report};
 use crate::model::id::ObjectRef;
 use crate::model::query::Subject;
-use crate::proto::v1::{self, ReasonCode};
 use crate::proto::v1::authorization_client::AuthorizationClient;
+use crate::proto::v1::{self, ReasonCode};
 use crate::tracker::probe::{Asked, Pace, Probe, Question, Verdict};
 
 /// A server that takes longer for a batch does not answer.

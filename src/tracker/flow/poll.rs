@@ -301,7 +301,9 @@ impl Poller {
                 Err(overflow) => Err(overflow),
             }
         };
-        let Ok((found, cursor)) = noted else { return self.too_much("more events are missing than are remembered").await };
+        let Ok((found, cursor)) = noted else {
+            return self.too_much("more events are missing than are remembered").await;
+        };
         let above = seen.iter().map(|row| row.id).max().unwrap_or(above);
         self.tell(found, cursor);
         if full {

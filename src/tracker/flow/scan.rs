@@ -262,7 +262,8 @@ async fn listed(site: &Site, table: &Table, ids: &[u64], retired: bool) -> Resul
                     None => Vec::new(),
                 };
                 let is_far = |to: &str| kind.derived(field).any(|(from, _)| from == to);
-                objects.extend(links.into_iter().filter(|(to, _)| is_far(to)).filter_map(|(to, id)| ends.object(to, id)));
+                objects
+                    .extend(links.into_iter().filter(|(to, _)| is_far(to)).filter_map(|(to, id)| ends.object(to, id)));
             }
         }
     }

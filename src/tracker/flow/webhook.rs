@@ -63,7 +63,9 @@ enum Problem {
     NotFound,
     #[error("use POST here")]
     Method,
-    #[error("the delivery is not signed: give the webhook a secret token in Flow, the content of the server's `token_file`")]
+    #[error(
+        "the delivery is not signed: give the webhook a secret token in Flow, the content of the server's `token_file`"
+    )]
     Unsigned,
     #[error(
         "the signature is not that of the server's token: give the webhook the same secret token in Flow as in `token_file`"

@@ -87,7 +87,8 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 fn change(kind: &str, id: u64, attribute: &str, meta: Json) -> Json {
-    let mut whole = json!({"type": "attribute_change", "attribute_name": attribute, "entity_type": kind, "entity_id": id});
+    let mut whole =
+        json!({"type": "attribute_change", "attribute_name": attribute, "entity_type": kind, "entity_id": id});
     whole.as_object_mut().unwrap().extend(meta.as_object().unwrap().clone());
     event(&format!("Shotgun_{kind}_Change"), json!(attribute), link_to(kind, id), whole)
 }
@@ -193,7 +194,8 @@ fn changed_rules_are_told_of_with_their_role() {
     let hints = hinted(vec![event("Shotgun_PermissionRuleSet_DeleteRule", Json::Null, Json::Null, Json::Null)]);
     assert_eq!(hints.reload, Some(Scope::Core), "whichever role it was");
     assert_eq!(hints.rules.len(), 1);
-    let many = (0..500).map(|id| event("Shotgun_PermissionRuleSet_Change", Json::Null, link_to(&id.to_string(), id), json!({})));
+    let many = (0..500)
+        .map(|id| event("Shotgun_PermissionRuleSet_Change", Json::Null, link_to(&id.to_string(), id), json!({})));
     let mut many: Vec<_> = many.collect();
     for (id, row) in many.iter_mut().enumerate() {
         row["relationships"]["entity"]["data"]["name"] = json!(id.to_string());
@@ -256,8 +258,18 @@ fn any_json() -> impl Strategy<Value = Json> {
     ];
     leaf.prop_recursive(3, 20, 5, |inner| {
         let key = prop::sample::select(vec![
-            "type", "id", "name", "entity_type", "entity_id", "added", "removed", "old_value", "new_value",
-            "actual_attribute_changed", "attribute_name", "is_transient",
+            "type",
+            "id",
+            "name",
+            "entity_type",
+            "entity_id",
+            "added",
+            "removed",
+            "old_value",
+            "new_value",
+            "actual_attribute_changed",
+            "attribute_name",
+            "is_transient",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),

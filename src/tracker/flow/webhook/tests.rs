@@ -38,7 +38,9 @@ fn door() -> Door {
 
 async fn sent(door: &Door, body: &[u8], signature: Option<&str>) -> Result<(), Problem> {
     let mut headers = HeaderMap::new();
-    headers.extend(signature.map(|signature| (SIGNATURE.parse::<http::HeaderName>().unwrap(), signature.parse().unwrap())));
+    headers.extend(
+        signature.map(|signature| (SIGNATURE.parse::<http::HeaderName>().unwrap(), signature.parse().unwrap())),
+    );
     door.taken(&Method::POST, PATH, &headers, Body::from(body.to_vec())).await
 }
 
@@ -49,7 +51,9 @@ fn the_known_signature_is_right_and_no_other() {
     assert!(is_signed(&header.to_uppercase().replace("SHA1", "sha1"), b"mytoken", BODY));
     assert_eq!(signed(b"mytoken", BODY), header);
     assert!(!is_signed(&header, b"other", BODY) && !is_signed(&header, b"mytoken", b"{}"));
-    for wrong in ["", "sha1=", "sha1=00", DIGEST, "sha256=00", &format!("sha1={DIGEST}0"), &format!("sha1={}é", &DIGEST[2..])] {
+    for wrong in
+        ["", "sha1=", "sha1=00", DIGEST, "sha256=00", &format!("sha1={DIGEST}0"), &format!("sha1={}é", &DIGEST[2..])]
+    {
         assert!(!is_signed(wrong, b"mytoken", BODY), "{wrong}");
     }
 }
@@ -97,7 +101,11 @@ async fn what_is_too_large_or_elsewhere_is_refused() {
     assert_eq!(taken(Method::GET, PATH).await, Err(Problem::Method));
     let closed = Door { token: Arc::new(Token::Value(String::new())), ..door };
     let body = b"{}";
-    assert_eq!(sent(&closed, body, Some(&signed(b"", body))).await, Err(Problem::Wrong), "an empty token lets nobody in");
+    assert_eq!(
+        sent(&closed, body, Some(&signed(b"", body))).await,
+        Err(Problem::Wrong),
+        "an empty token lets nobody in"
+    );
     let response = closed.refuse(Problem::Wrong);
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
