@@ -7,6 +7,7 @@ mod reach;
 mod restrictions;
 mod roles;
 pub(super) mod rules;
+mod sentences;
 
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ pub(super) fn policy(
         sources,
         warnings,
     };
-    rules::say(&mut policy);
+    sentences::say(&mut policy);
     Ok(policy)
 }
 

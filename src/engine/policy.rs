@@ -187,6 +187,8 @@ pub(super) struct Conjunction {
 #[derive(Debug)]
 pub(super) struct Restriction {
     pub(super) any: Vec<Conjunction>,
+    /// The same in a few words, where there are any.
+    pub(super) says: Option<Str>,
     /// What is said where none of them holds.
     pub(super) code: Reason,
     /// What the overlay calls it, and what it says to whoever it denies.
@@ -197,7 +199,7 @@ pub(super) struct Restriction {
 impl Restriction {
     /// One without a name.
     pub(super) fn plain(any: Vec<Conjunction>) -> Self {
-        Self { any, code: Reason::Restricted, name: None, message: None }
+        Self { any, says: None, code: Reason::Restricted, name: None, message: None }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
 use crate::model::schema::{BotDef, FieldNo, KindDef, KindNo, SubjectDef};
 use crate::model::value::Value;
-use crate::yaml::{Data, Key, Node, Place, Problems, suggestion};
+use crate::yaml::{Data, Key, Node, Place, Problems, near, suggestion};
 
 /// What an entry says.
 pub(super) struct Entry {
@@ -81,6 +81,11 @@ impl Reader<'_> {
             }
             "team" if self.is_project() => {
                 entry.team = Some(self.team(node));
+                return;
+            }
+            // Which fields are mirrored is for the policy to say: the file may have more, but none misspelt.
+            other if no.is_none() && self.has_trash() && near(other, self.known()).is_none() => {
+                self.linked(node);
                 return;
             }
             _ if no.is_none() => {
