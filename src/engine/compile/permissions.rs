@@ -27,9 +27,12 @@ use crate::yaml::{Problems, suggestion};
 const MOST_TYPES: usize = 200;
 
 /// Adds the studio's own types to the kinds, and to all kinds the fields that conditions look at.
-pub(super) fn extend(base: &mut Source, over: &Source, problems: &mut Problems) {
+pub(super) fn extend(base: &mut Source, over: &Source, mirror: &Schema, problems: &mut Problems) {
     extra_types(base, over, problems);
-    let wanted = wanted(&Page { base, over });
+    // What is mirrored already comes first and in its order: numbers of fields stay as they are.
+    let mut wanted = [held(mirror), wanted(&Page { base, over })].concat();
+    let mut seen = FxHashSet::default();
+    wanted.retain(|one| seen.insert(one.clone()));
     let ends = base.permissions.as_ref().map(|page| page.ends.clone()).unwrap_or_default();
     for (type_name, field) in wanted {
         let far = format!("{type_name}.{field}");
@@ -44,6 +47,16 @@ pub(super) fn extend(base: &mut Source, over: &Source, problems: &mut Problems) 
             kind.other_ends.push((field, from, Str::from(near_field)));
         }
     }
+}
+
+/// The fields that a mirror has for conditions, by type; then those that are other ends of links.
+fn held(mirror: &Schema) -> Vec<(Str, Str)> {
+    let types = || mirror.kinds.iter().filter(|kind| !kind.type_name.is_empty());
+    let fields = types().flat_map(|kind| {
+        kind.fields.iter().filter(|field| field.link).map(|field| (kind.type_name.clone(), field.name.clone()))
+    });
+    let ends = types().flat_map(|kind| kind.backs.iter().map(|back| (kind.type_name.clone(), back.name.clone())));
+    fields.chain(ends).collect()
 }
 
 fn kind_named<'k>(kinds: &'k mut [KindSource], type_name: &str) -> Option<&'k mut KindSource> {
@@ -112,8 +125,6 @@ fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
             }
         }
     }
-    let mut seen = FxHashSet::default();
-    wanted.retain(|one| seen.insert(one.clone()));
     wanted
 }
 
@@ -165,6 +176,7 @@ pub(super) fn compile(
             code: field_of(role_kind, &source.code.what)?,
             schema: (schema_kind, field_of(schema_kind, &source.fields.what)?),
             advanced: source.advanced.iter().map(|(slug, title)| (slug.what.clone(), title.clone())).collect(),
+            note: source.note.clone(),
             ..Permissions::default()
         },
     };
