@@ -1,5 +1,9 @@
 //! What `audit` needs of a tracker: to be asked as one person, by requests that change nothing.
 
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -11,6 +15,9 @@ use tokio::time::{Instant, sleep_until};
 use super::SourceError;
 use crate::model::id::ObjectRef;
 use crate::model::query::Subject;
+
+/// How much of a value is shown.
+const SHORT: usize = 40;
 
 /// A tracker that can be asked what it would answer a person. Implementors may write the methods as `async fn`.
 ///
@@ -109,8 +116,8 @@ impl fmt::Display for Question {
             write!(f, "[{field}]")?;
         }
         match value {
-            Some(Value::String(text)) => write!(f, "={text}")?,
-            Some(other) => write!(f, "={other}")?,
+            Some(Value::String(text)) => write!(f, "={}", short(text))?,
+            Some(other) => write!(f, "={}", short(&other.to_string()))?,
             None => {}
         }
         match (id.is_empty(), project.is_empty()) {
@@ -119,6 +126,14 @@ impl fmt::Display for Question {
             (true, true) => {}
         }
         if name.is_empty() { Ok(()) } else { write!(f, " ({name})") }
+    }
+}
+
+/// So much of a value that a line keeps its length.
+fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -51,6 +51,21 @@ impl KitsuProbe {
         })
     }
 
+    async fn one(&self, request: &Request) -> Result<Verdict, SourceError> {
+        self.pace.turn().await;
+        let Request { method, path, body, .. } = request;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let (status, said) = self.theirs.answer(method.clone(), path, &query, body.as_ref(), MOST).await?;
+        match request.meaning(status, &said)? {
+            Meaning::Verdict(verdict) => Ok(verdict),
+            Meaning::AllowedIf(there) => match self.read(&there, &[]).await {
+                Ok(_) => Ok(Verdict::Allowed),
+                Err(gone) => Ok(Verdict::Inconclusive(gone.to_string())),
+            },
+        }
+    }
+
     /// Whether this zou is the one that writes were proved with.
     fn proved(&self) -> bool {
         *self.version.read() == TESTED
@@ -109,17 +124,13 @@ impl Probe for KitsuProbe {
     }
 
     async fn ask(&self, request: &Request) -> Result<Verdict, SourceError> {
-        self.pace.turn().await;
-        let Request { method, path, body, .. } = request;
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let query: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-        let (status, said) = self.theirs.answer(method.clone(), path, &query, body.as_ref(), MOST).await?;
-        match request.meaning(status, &said)? {
-            Meaning::Verdict(verdict) => Ok(verdict),
-            Meaning::AllowedIf(there) => match self.read(&there, &[]).await {
-                Ok(_) => Ok(Verdict::Allowed),
-                Err(gone) => Ok(Verdict::Inconclusive(gone.to_string())),
-            },
+        let mut request = request;
+        loop {
+            let verdict = self.one(request).await?;
+            match (&verdict, &request.then) {
+                (Verdict::Allowed, Some(next)) => request = next,
+                _ => return Ok(verdict),
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Flow, asked by a script that acts as the person.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -156,6 +158,35 @@ async fn a_broken_rule_of_the_roles_is_found_in_flow() {
     let ids: Vec<_> = one["differences"].as_array().unwrap().iter().map(|one| one["question"]["id"].clone()).collect();
     assert!(!ids.is_empty() && ids.iter().all(|id| *id == "1"), "{one}");
     assert!(before == site.everything().await, "the site is not as it was");
+    site.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the double of Flow: run tests/run"]
+async fn what_was_found_until_then_is_told_on_ctrl_c() {
+    let site = Site::new(&roles()).await;
+    let config = site.directory.path().join("flow.yaml");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stagedoor"))
+        .args(["audit", "--as", "login:ann", "--probe", "--rate", "4", "note:1", "note:2", "task:1", "task:2"])
+        .args(["--config", config.to_str().unwrap(), "--addr", &format!("unix:{}", site.app.unix.display())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let begun = tokio::task::spawn_blocking(move || told.take(2).collect::<Vec<_>>()).await.unwrap();
+    assert!(begun[1].contains("questions to flow, 4 a second: about "), "{begun:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let last = out.lines().last().unwrap();
+    let (asked, planned) = last.strip_prefix("as Ann Artist (3): asked ").unwrap().split_once(" of ").unwrap();
+    let (asked, planned): (usize, usize) =
+        (asked.parse().unwrap(), planned.split(',').next().unwrap().parse().unwrap());
+    assert!(asked > 3 && asked < planned, "{last}");
+    assert_eq!(output.status.code(), Some(2), "{last}");
     site.app.end().await;
 }
 

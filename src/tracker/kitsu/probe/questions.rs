@@ -24,7 +24,7 @@ pub(super) const UNASKED: [(&str, &str); 13] = [
     ("task.unassign", "what zou would allow would be done, and told to people"),
     ("task.set_priority", "what zou would allow would be done; task.update[priority] is asked, which zou judges alike"),
     ("task.set_main_preview", "what zou would allow would be done"),
-    ("task.comment", "zou finds fault only with what it should not; task.publish and comment.update are asked"),
+    ("task.comment without a change of status", "zou finds no fault; task.publish and comment.reply are asked"),
     ("task.set_status", "zou has no request for it: a comment carries the status"),
     ("playlist.download", "zou would build the file"),
     ("episode.create", "zou finds fault with nothing; shot.create is asked, which zou judges alike"),
@@ -174,8 +174,8 @@ impl Questions<'_> {
         }
     }
 
-    /// About a task.
-    pub(super) fn task(&mut self, row: &Value) {
+    /// About a task. `role`: the person's in its project; `own`: a comment of the person's on it.
+    pub(super) fn task(&mut self, row: &Value, role: &str, own: Option<&Value>) {
         let id = text(row, "id");
         let path = format!("/data/tasks/{id}");
         self.put(about("task", "read", row), Request::get(&path));
@@ -191,6 +191,7 @@ impl Questions<'_> {
             question.value = Some(status.into());
             self.put(question, Request::put(&path, body, DATE));
         }
+        self.comments(row, role, own);
         let preview = format!("/actions/tasks/{id}/comments/{NOTHING}/add-preview");
         self.put(about("task", "publish", row), Request::post_missing(preview, json!({}), &path));
         let own = text(self.person, "id");
@@ -201,6 +202,33 @@ impl Questions<'_> {
             let mut question = about("task", "log_time", row);
             question.value = Some(person.into());
             self.put(question, Request::post(path, json!({"duration": 60}), DAY));
+        }
+    }
+
+    /// About comments that would change the status. zou looks first whether the person may act on the task, then at the
+    /// status, for artists and clients only; it does the second again for a change of a comment of their own.
+    fn comments(&mut self, row: &Value, role: &str, own: Option<&Value>) {
+        let id = text(row, "id");
+        let free = !matches!(role, "user" | "client");
+        if !free && own.is_none() {
+            return;
+        }
+        let act = Request::post_missing(
+            format!("/actions/tasks/{id}/comment"),
+            json!({"task_status_id": NOTHING, "comment": UNFIT}),
+            format!("/data/tasks/{id}"),
+        );
+        let now = text(row, "task_status_id");
+        for status in self.some_statuses(now).into_iter().filter(|status| status != now) {
+            let request = match own.filter(|_| !free) {
+                Some(own) => {
+                    let body = json!({"task_status_id": status, "shotgun_id": UNFIT});
+                    act.clone().then(Request::put(format!("/data/comments/{}", text(own, "id")), body, FORMAT))
+                }
+                None => act.clone(),
+            };
+            let question = Question { value: Some(status.into()), ..about("task", "comment", row) };
+            self.put(question, request);
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Request {
     pub(super) path: String,
     pub(super) body: Option<Value>,
     sign: Sign,
+    /// What else must be allowed, where zou looks at two things and this request finds its fault between them.
+    pub(super) then: Option<Box<Request>>,
 }
 
 /// How zou's yes is told.
@@ -44,22 +46,27 @@ pub(super) enum Meaning {
 
 impl Request {
     pub(super) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None, sign: Sign::Read }
+        Self { method: Method::GET, path: path.into(), body: None, sign: Sign::Read, then: None }
     }
 
     /// A change whose last field does not fit: zou looks at the values after it has looked at the person.
     pub(super) fn put(path: impl Into<String>, body: Value, faults: &'static [&'static str]) -> Self {
-        Self { method: Method::PUT, path: path.into(), body: Some(body), sign: Sign::Fault(faults) }
+        Self { method: Method::PUT, path: path.into(), body: Some(body), sign: Sign::Fault(faults), then: None }
     }
 
     pub(super) fn post(path: impl Into<String>, body: Value, faults: &'static [&'static str]) -> Self {
-        Self { method: Method::POST, path: path.into(), body: Some(body), sign: Sign::Fault(faults) }
+        Self { method: Method::POST, path: path.into(), body: Some(body), sign: Sign::Fault(faults), then: None }
     }
 
     /// A request that names something that does not exist, about what is read at `there`.
     pub(super) fn post_missing(path: impl Into<String>, body: Value, there: impl Into<String>) -> Self {
         let sign = Sign::Missing { there: there.into() };
-        Self { method: Method::POST, path: path.into(), body: Some(body), sign }
+        Self { method: Method::POST, path: path.into(), body: Some(body), sign, then: None }
+    }
+
+    #[must_use]
+    pub(super) fn then(self, next: Self) -> Self {
+        Self { then: Some(Box::new(next)), ..self }
     }
 
     pub(super) fn is_read(&self) -> bool {

@@ -117,7 +117,7 @@ impl KitsuProbe {
         tasks.extend(self.list("/data/tasks", &some).await?);
         tasks.retain(|task| taken.insert(text(task, "id").to_owned()));
         for task in tasks.iter().take(2) {
-            questions.task(task);
+            self.task(questions, task).await?;
             let query = [("object_id", text(task, "id")), ("page", "1"), ("limit", "1")];
             for row in self.list("/data/comments", &query).await? {
                 if taken.insert(text(&row, "id").to_owned()) {
@@ -129,6 +129,19 @@ impl KitsuProbe {
             Some(entity) if taken.insert(entity.clone()) => self.one_entity(questions, &entity).await.map(drop),
             _ => Ok(()),
         }
+    }
+
+    async fn task(&self, questions: &mut Questions<'_>, task: &Value) -> Result<(), SourceError> {
+        let (id, person) = (text(task, "id"), text(questions.person, "id"));
+        let team = self.list(&format!("/data/projects/{}/team", text(task, "project_id")), &[]).await?;
+        let site_wide = text(questions.person, "role");
+        let member = team.iter().find(|member| text(member, "id") == person);
+        let role = member.map(|member| text(member, "project_role")).filter(|role| !role.is_empty());
+        let role = role.filter(|_| site_wide != "admin").unwrap_or(site_wide).to_owned();
+        let query = [("object_id", id), ("person_id", person), ("page", "1"), ("limit", "1")];
+        let own = self.list("/data/comments", &query).await?;
+        questions.task(task, &role, own.first());
+        Ok(())
     }
 
     async fn one_entity(&self, questions: &mut Questions<'_>, id: &str) -> Result<String, SourceError> {
@@ -166,7 +179,7 @@ impl KitsuProbe {
         let row = self.read(&format!("{table}/{id}"), &[("relations", "true")]).await?;
         match kind {
             "project" => questions.project(&row),
-            "task" => questions.task(&row),
+            "task" => self.task(questions, &row).await?,
             "comment" => questions.comment(&row),
             "playlist" => questions.playlist(&row),
             "metadata_descriptor" => questions.descriptor(&row),

@@ -23,7 +23,9 @@ fn questions(writes: bool) -> Vec<Asked<Request>> {
     questions.project(&row);
     ENTITIES.iter().for_each(|kind| questions.entity(kind, &row, &["colour".to_owned()]));
     SITE.iter().for_each(|(kind, ..)| questions.shared(kind, &row));
-    questions.task(&row);
+    questions.task(&row, "user", Some(&row));
+    questions.task(&row, "user", None);
+    questions.task(&row, "supervisor", None);
     questions.comment(&row);
     questions.playlist(&row);
     questions.descriptor(&row);
