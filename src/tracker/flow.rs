@@ -25,6 +25,8 @@ mod schema;
 mod search;
 mod sight;
 mod table;
+#[cfg(test)]
+mod tests;
 mod token;
 pub mod webhook;
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use stagedoor::engine::policy::Policy;
 use stagedoor::model::change::{Change, Snapshot};
 use stagedoor::model::id::{Id, ObjectRef, Str};
 use stagedoor::model::record::Record;
@@ -170,6 +171,33 @@ async fn everything_is_found_live_and_in_the_trash() {
     assert!(found[&ObjectRef::new("entity_type", "EventLogEntry")].field("fields").is_some());
     let differences = differences(&double, found).await;
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// The policy of the double's own roles.
+fn policy() -> Policy {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flow/roles.yaml");
+    let text = std::fs::read_to_string(file).expect("the double has roles");
+    Policy::load("flow", Some(("roles.yaml", &text))).expect("they compile")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the double of Flow: run tests/run"]
+async fn the_mirror_holds_what_the_policy_of_the_site_looks_at() {
+    let double = Double::start(&[]);
+    let policy = policy();
+    let flow = double.flow(&policy.schema);
+    let found = records(load(&flow, Scope::All).await.expect("it loads").changes);
+    for kind in policy.schema.kinds.iter().filter(|kind| !kind.type_name.is_empty() && !kind.rowless) {
+        let fields = &found[&ObjectRef::new("entity_type", &kind.type_name)].fields[0].1;
+        let records: Vec<_> = found.values().filter(|record| record.kind == kind.name).collect();
+        assert!(!records.is_empty(), "{}", kind.name);
+        for field in kind.fields.iter().filter(|field| fields.get(&field.name).is_some()) {
+            let untold = records.iter().find(|record| record.field(&field.name).is_none());
+            assert!(untold.is_none(), "{} of {untold:?}", field.name);
+        }
+    }
+    let ann = &found[&ObjectRef::new("human_user", "1")];
+    assert_eq!(ann.field("sg_status_list"), Some(&Value::text("act")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -343,6 +371,10 @@ async fn who_is_not_let_in_or_does_not_see_enough_is_told_what_to_do() {
     let answer = reqwest::Client::new().post(format!("{}/double/roles", double.address)).body(roles).send().await;
     assert!(answer.expect("the double answers").status().is_success());
     told("ingest", key("ingest-key"), &["1 projects", "See Assigned Projects Only", "API Admin"]).await;
+
+    // One that is assigned to some and sees the others is not restricted.
+    double.mutate(&json!([["update", "ApiUser", 3, {"projects": ["Project:1"]}]])).await;
+    double.flow(&schema).probe().await.expect("it sees all");
 
     // One type that is not shown is left out, with its record; nothing else is.
     let flow = double.flow_as("pipeline", key("pipeline-key"), &schema);

@@ -13,8 +13,6 @@ use crate::tracker::http;
 const SAID: usize = 300;
 const ERRORS: usize = 3;
 const MEND_URL: &str = "is tracker.flow.url the address of the Flow site?";
-const MEND_ROLE: &str =
-    "give the script user a permission role that sees all types, all fields and all projects, for example API Admin";
 
 /// A row of Flow: its scalars and links under one roof. What stands in a row's place and names none has an empty type and
 /// the id 0, which no row has.
@@ -51,7 +49,7 @@ pub(super) fn json(what: &str, status: StatusCode, body: &[u8]) -> Result<Json, 
         }
         (StatusCode::NOT_FOUND, Some(_)) => Failure::NotFound(format!("{what}: Flow has no such thing ({code}{told})")),
         (StatusCode::FORBIDDEN, _) | (StatusCode::BAD_REQUEST, Some(102 | 104)) => {
-            Failure::Refused(format!("{what}: Flow refuses this to the script ({code}{told}); {MEND_ROLE}"))
+            Failure::Refused(format!("{what}: Flow refuses this ({code}{told})"))
         }
         (StatusCode::BAD_REQUEST, Some(_)) => {
             Failure::Invalid(format!("{what}: Flow does not accept the question ({code}{told})"))

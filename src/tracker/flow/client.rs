@@ -28,6 +28,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const MEND_KEY: &str = "give the name and the key of a script user of the site in tracker.flow.script_name and \
                         tracker.flow.script_key_file";
 
+/// What the script's role must be like.
+pub(super) const MEND_ROLE: &str = "give the script user a permission role that sees all types, all fields and all \
+                                    projects, for example API Admin";
+
 /// The REST side of one site, as one caller.
 pub(super) struct Client {
     http: reqwest::Client,
@@ -115,9 +119,9 @@ impl Client {
         retried("the site", || self.once("the site", self.http.get(self.address("")).header(ACCEPT, JSON))).await
     }
 
-    /// Whether a question that needs the token was answered within this time, and none has failed since.
-    pub(super) fn answered_within(&self, time: Duration) -> bool {
-        self.answered.read().is_some_and(|at| at.elapsed() <= time)
+    /// When the site last answered a question that needs the token; `None` where one has failed since.
+    pub(super) fn answered(&self) -> Option<Instant> {
+        *self.answered.read()
     }
 
     /// The name of the script.
@@ -151,6 +155,9 @@ impl Client {
                     renewed = true;
                 }
                 Err(Failure::Token(said)) => return Err(Failure::Key(format!("{said}; {MEND_KEY}"))),
+                Err(Failure::Refused(said)) if self.person.is_none() => {
+                    return Err(Failure::Refused(format!("{said}; {MEND_ROLE}")));
+                }
                 outcome => return outcome,
             }
         }

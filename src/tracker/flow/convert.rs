@@ -136,3 +136,6 @@ fn moment(told: &Json) -> Option<Value> {
     let seconds = date::parse_iso(told.as_str()?.trim_end_matches(" UTC"))?;
     Some(Value::Text(Str::from(format!("{}Z", date::iso(seconds)))))
 }
+
+#[cfg(test)]
+mod tests;

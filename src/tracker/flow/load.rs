@@ -39,7 +39,10 @@ pub(super) async fn load(
     for (table, shape) in found.iter().filter(|(table, _)| table.rows) {
         let (is_large, shape) = (shape.as_ref().is_some_and(|shape| shape.large), shape.as_deref());
         match (is_large, shape) {
-            (true, Some(shape)) if scope.large() => large.push(in_parts(site, table, shape, progress, parts)),
+            // Rows of before would lack what is a field now.
+            (true, Some(shape)) if scope.large() || site.shapes.is_other(table, shape) => {
+                large.push(in_parts(site, table, shape, progress, parts))
+            }
             (false, shape) if scope.core() => small.push(whole(site, table, shape, progress)),
             _ => continue,
         }
@@ -103,7 +106,7 @@ async fn whole(site: &Site, table: &Table, shape: Option<&Shape>, progress: &Pro
             }
         }
     }
-    site.shapes.shown(table);
+    site.shapes.shown(table, shape);
     Ok(changes.into_values().chain(nameless).collect())
 }
 
@@ -132,7 +135,7 @@ async fn in_parts(
             parts.hand_over(rows.iter().map(change).collect()).await?;
         }
     }
-    site.shapes.shown(table);
+    site.shapes.shown(table, shape);
     Ok(())
 }
 

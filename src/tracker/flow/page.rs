@@ -47,7 +47,7 @@ impl<'a> Pager<'a> {
         while !self.done {
             let size = self.shape.page();
             match client.search(&self.search(size)).await {
-                Ok(rows) => return Ok(self.take(rows, size)?),
+                Ok(rows) => return self.take(rows, size),
                 Err(Failure::TooLarge(_)) if self.shape.shrink(size) => {}
                 Err(failure) => return Err(failure),
             }

@@ -1,7 +1,9 @@
 //! Which rows hold links to others. A row that is taken out of the trash is in them again, and no event says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value as Json, json};
 
 use super::Site;
@@ -13,6 +15,8 @@ use super::schema::Shape;
 use super::table::{PROJECT, Table};
 use crate::model::id::ObjectRef;
 
+/// How many searches are under way at once.
+const AT_ONCE: usize = 4;
 /// How many are named one by one.
 const MOST: usize = 20_000;
 
@@ -27,46 +31,49 @@ pub(super) async fn referrers(site: &Site, objects: &[ObjectRef]) -> Result<Opti
             to.entry(&table.name).or_default().insert(id);
         }
     }
-    let mut found = BTreeSet::new();
+    let mut asked = Vec::new();
     for table in site.tables.with_rows() {
         let Some(shape) = site.shapes.of(&site.client, table).await? else { continue };
         let conditions = conditions(&shape, &to);
-        if conditions.is_empty() {
-            continue;
+        if !conditions.is_empty() {
+            asked.extend(
+                [false, true].map(|retired| find(site, table, Arc::clone(&shape), conditions.clone(), retired)),
+            );
         }
-        for retired in [false, true] {
-            if !find(site, table, &shape, &conditions, retired, &mut found).await? {
-                return Ok(None);
-            }
+    }
+    let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+    let mut found = BTreeSet::new();
+    while let Some(objects) = asked.try_next().await? {
+        found.extend(objects);
+        if found.len() > MOST {
+            return Ok(None);
         }
     }
     Ok(Some(found.into_iter().collect()))
 }
 
-/// Adds what is found; `false`: there is too much of it.
+/// Those of a type; of too many, only so many that it shows.
 async fn find(
     site: &Site,
     table: &Table,
-    shape: &Shape,
-    conditions: &[Json],
+    shape: Arc<Shape>,
+    conditions: Vec<Json>,
     retired: bool,
-    found: &mut BTreeSet<ObjectRef>,
-) -> Result<bool, Failure> {
-    let mut pager = Pager::new(table, shape, retired).with_any(conditions.to_vec());
-    loop {
+) -> Result<Vec<ObjectRef>, Failure> {
+    let mut found = Vec::new();
+    let mut pager = Pager::new(table, &shape, retired).with_any(conditions);
+    while found.len() <= MOST {
         match pager.next(&site.client).await {
             Ok(Some(rows)) => found.extend(rows.iter().filter(|row| row.id > 0).map(|row| convert::object(table, row))),
-            Ok(None) => return Ok(true),
+            Ok(None) => break,
             Err(failure) if failure.is_about_the_type() => {
                 tracing::debug!(%failure, "rows that hold a link cannot be asked for");
-                return Ok(true);
+                break;
             }
             Err(failure) => return Err(failure),
         }
-        if found.len() > MOST {
-            return Ok(false);
-        }
     }
+    Ok(found)
 }
 
 /// The mirrored fields of a type that may lead to one of these, each with those that it may lead to.

@@ -14,7 +14,7 @@ use super::table::{PROJECT, Table};
 use crate::model::id::Str;
 
 /// Fields that name a row to people; of these the first that the type has.
-const NAMES: [&str; 7] = ["code", "content", "subject", "name", "title", "firstname", "description"];
+const NAMES: [&str; 7] = ["code", "subject", "content", "name", "title", "firstname", "description"];
 /// How many rows of a type with lists of links are read at once, and the fewest where they are very long.
 const WIDE: u32 = 2000;
 const FEWEST: u32 = 20;
@@ -41,12 +41,15 @@ pub(super) struct Field {
     pub(super) leads_to: Vec<Str>,
 }
 
+/// What is mirrored of a row: fields and their data types.
+type Columns = Vec<(Str, Str)>;
+
 /// The shapes of all types. What is held is from the last load.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     held: RwLock<FxHashMap<Str, Option<Arc<Shape>>>>,
-    /// Types whose rows the site did not show when they were last asked for.
-    refused: RwLock<FxHashSet<Str>>,
+    /// What was asked of the rows of each type when they were last loaded; `None`: the site did not show them.
+    loaded: RwLock<FxHashMap<Str, Option<Columns>>>,
     /// Types and fields of which it was said that they are not shown.
     warned: RwLock<FxHashSet<Str>>,
 }
@@ -69,11 +72,14 @@ impl Shapes {
             Ok(answer) => {
                 let shape = Arc::new(Shape::told(table, &answer)?);
                 self.held.write().insert(table.name.clone(), Some(Arc::clone(&shape)));
+                if !table.rows {
+                    self.shown(table, &shape);
+                }
                 Ok(Some(shape))
             }
             Err(failure) if failure.is_about_the_type() => {
                 self.held.write().insert(table.name.clone(), None);
-                self.warn(table, &failure);
+                self.refuse(table, &failure);
                 Ok(None)
             }
             Err(failure) => Err(failure),
@@ -82,21 +88,28 @@ impl Shapes {
 
     /// The type as it was told last, if its rows are shown too.
     pub(super) fn usable(&self, table: &Table) -> Option<Arc<Shape>> {
-        if self.refused.read().contains(&table.name) {
+        if self.loaded.read().get(&table.name).is_some_and(Option::is_none) {
             return None;
         }
         self.held.read().get(&table.name).cloned().flatten()
     }
 
+    /// Whether rows that were loaded before hold other fields than are to be mirrored now, or were not shown then.
+    pub(super) fn is_other(&self, table: &Table, shape: &Shape) -> bool {
+        let loaded = self.loaded.read();
+        loaded.get(&table.name).is_some_and(|columns| columns.as_ref() != Some(&shape.columns()))
+    }
+
     /// The site does not show the rows of the type.
     pub(super) fn refuse(&self, table: &Table, why: &Failure) {
-        self.refused.write().insert(table.name.clone());
+        self.loaded.write().insert(table.name.clone(), None);
         self.warn(table, why);
     }
 
     /// The rows of the type were read.
-    pub(super) fn shown(&self, table: &Table) {
-        if self.refused.write().remove(&table.name) {
+    pub(super) fn shown(&self, table: &Table, shape: &Shape) {
+        let before = self.loaded.write().insert(table.name.clone(), Some(shape.columns()));
+        if before == Some(None) {
             tracing::info!(entity_type = table.name.as_str(), "Flow shows this entity type now");
         }
         self.warned.write().remove(&table.name);
@@ -166,6 +179,11 @@ impl Shape {
         self.mirrored.iter().map(Str::as_str).chain(more)
     }
 
+    fn columns(&self) -> Columns {
+        let column = |name: &Str| (name.clone(), self.data_type(name).map(Str::from).unwrap_or_default());
+        self.mirrored.iter().map(column).collect()
+    }
+
     /// The data type of a field.
     pub(super) fn data_type(&self, field: &str) -> Option<&str> {
         self.fields.get(field).map(|field| field.data_type.as_str())
@@ -204,3 +222,6 @@ fn is_list(data_type: &str) -> bool {
 fn value(property: Option<&Json>) -> Option<&Json> {
     property.map(|property| property.get("value").unwrap_or(property))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,13 +8,14 @@ use parking_lot::RwLock;
 use serde_json::{Value as Json, json};
 
 use super::answer::{self, Row};
-use super::client::{Client, Failure};
+use super::client::{Client, Failure, MEND_ROLE};
 use super::search::Search;
 use crate::model::id::Str;
 use crate::tracker::SourceError;
 
-/// How long what was found out about the script's rights counts, for those who ask every few seconds.
-const COUNTS: Duration = Duration::from_secs(60);
+/// How long what was found out about the script's rights counts for those who ask every few seconds. Each load looks anew,
+/// and so does a re-read that misses something.
+const COUNTS: Duration = Duration::from_secs(300);
 /// How old the last answer of the site may be, for it to prove that the site answers.
 const RECENT: Duration = Duration::from_secs(5);
 /// How many projects of a script are looked at.
@@ -34,11 +35,12 @@ struct Seen {
 
 impl Sight {
     /// The site's version, if it answers and shows what it must. Asks nothing where the log of events is read all the time
-    /// and says so already.
+    /// and says so already, and little where nothing has failed.
     pub(super) async fn probe(&self, client: &Client) -> Result<Str, SourceError> {
         let seen = self.0.read().clone().filter(|seen| seen.at.elapsed() < COUNTS);
-        match seen {
-            Some(seen) if client.answered_within(RECENT) => Ok(seen.version),
+        match (seen, client.answered()) {
+            (Some(seen), Some(answered)) if answered.elapsed() < RECENT => Ok(seen.version),
+            (Some(_), Some(_)) => Ok(version(client).await?),
             _ => self.check(client).await,
         }
     }
@@ -81,18 +83,17 @@ async fn look(client: &Client) -> Result<(), Failure> {
         try_join!(one("HumanUser"), one("PermissionRuleSet"), one("EventLogEntry"), script)?;
     for (kind, rows) in [("HumanUser", &people), ("PermissionRuleSet", &roles)] {
         if rows.is_empty() {
-            return Err(Failure::Refused(format!("Flow shows no {kind} to the script; {MEND}")));
+            return Err(Failure::Refused(format!("Flow shows no {kind} to the script; {MEND_ROLE}")));
         }
     }
-    let own = scripts.iter().find(|row| row.text("firstname") == Some(client.script()));
+    // Flow compares names without case.
+    let own = client.script().to_lowercase();
+    let own = scripts.iter().find(|row| row.text("firstname").is_some_and(|name| name.to_lowercase() == own));
     match own {
         Some(own) => all_projects(client, own).await,
-        None => Err(Failure::Refused(format!("Flow does not show the script's own row (ApiUser) to it; {MEND}"))),
+        None => Err(Failure::Refused(format!("Flow does not show the script's own row (ApiUser) to it; {MEND_ROLE}"))),
     }
 }
-
-const MEND: &str = "give the script user a permission role that sees all types, all fields and all projects, for example \
-                    API Admin";
 
 fn unseen(kind: &str, failure: Failure) -> Failure {
     match failure {
@@ -110,7 +111,7 @@ async fn all_projects(client: &Client, own: &Row) -> Result<(), Failure> {
     if assigned.is_empty() {
         return Ok(());
     }
-    let mut search = Search::of("Project", ["id"]).sized(1).with("is_template", "is", false);
+    let mut search = Search::of("Project", ["id"]).sized(1).with("is_template", "is_not", true);
     for (_, id) in assigned.iter().filter_map(answer::link).take(PROJECTS) {
         search = search.with("id", "is_not", json!(id));
     }
