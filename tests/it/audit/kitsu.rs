@@ -2,16 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use stagedoor::config::Tracker;
 use stagedoor::tracker::kitsu::Config;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use super::{RATE, Said, audit};
 use crate::app::App;
 use crate::differential::studio::{self, Person, Studio};
 use crate::differential::zou::Zou;
 use crate::kitsu_events::{TURN, ready};
+
+static STUDIO: OnceCell<Studio> = OnceCell::const_new();
 
 /// A zou with a random studio, and a configuration that names it.
 struct Kitsu {
@@ -21,10 +26,11 @@ struct Kitsu {
 }
 
 impl Kitsu {
-    async fn new(seed: u64) -> Self {
+    async fn new() -> Self {
         let dir = PathBuf::from(std::env::var_os("STAGEDOOR_TEST_DIR").expect("tests/run sets STAGEDOOR_TEST_DIR"));
         let zou = Zou::running(&dir, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zou/ctl"));
-        let studio = studio::build(&zou, seed).await;
+        // Nothing changes it, so one does for all.
+        let studio = STUDIO.get_or_init(async || studio::build(&zou, 11).await).await.clone();
         let running = ready();
         let config = Config { url: running.api.clone(), events_url: running.events.clone(), token: running.token() };
         let directory = tempfile::tempdir().unwrap();
@@ -56,11 +62,18 @@ impl Kitsu {
     async fn stagedoor(&self, overlay: Option<&str>) -> App {
         let policy = overlay.map(|text| PathBuf::from(self.write("policy.yaml", text)));
         let tracker = Tracker::Kitsu(self.config.clone());
-        App::boot(move |config| {
+        let app = App::start(move |config| {
             config.tracker = tracker;
             config.policy = policy;
-        })
-        .await
+        });
+        let app = app.await;
+        // Other tests may have left much in this zou.
+        let began = Instant::now();
+        while app.health("fresh").await.ok() != Some(ServingStatus::Serving) {
+            assert!(began.elapsed() < Duration::from_secs(60), "no mirror of zou within a minute");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        app
     }
 
     /// The first active person of a role, people rather than bots.
@@ -99,7 +112,7 @@ fn everything() -> Vec<String> {
 #[ignore = "needs zou: run tests/run"]
 async fn nothing_differs_and_nothing_changes_in_kitsu() {
     let _turn = TURN.lock().await;
-    let kitsu = Kitsu::new(11).await;
+    let kitsu = Kitsu::new().await;
     let app = kitsu.stagedoor(None).await;
     let before = everything();
     let people = [
@@ -137,7 +150,7 @@ async fn nothing_differs_and_nothing_changes_in_kitsu() {
 #[ignore = "needs zou: run tests/run"]
 async fn a_broken_rule_of_an_overlay_is_found_in_kitsu() {
     let _turn = TURN.lock().await;
-    let kitsu = Kitsu::new(12).await;
+    let kitsu = Kitsu::new().await;
     let app = kitsu.stagedoor(Some("extends: kitsu\nrules:\n  task.update: [access]\n  shot.read: [admin]\n")).await;
     let artist = kitsu.person("user", 1);
     let said = kitsu.audit(&app, artist, &["--probe"]).await;
@@ -177,7 +190,7 @@ async fn a_broken_rule_of_an_overlay_is_found_in_kitsu() {
 #[ignore = "needs zou: run tests/run"]
 async fn what_cannot_be_asked_of_kitsu_is_told() {
     let _turn = TURN.lock().await;
-    let kitsu = Kitsu::new(13).await;
+    let kitsu = Kitsu::new().await;
     let app = kitsu.stagedoor(None).await;
     let before = everything();
     let (ada, bo) = (kitsu.person("user", 1), kitsu.person("manager", 1));
