@@ -47,7 +47,7 @@ pub(super) struct Audit {
     /// What to ask about [default: some objects of every kind]
     #[arg(value_name = "KIND:ID")]
     objects: Vec<String>,
-    /// How many objects of each kind are asked about, about
+    /// About how many objects of each kind are asked about
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     sample: u64,
     /// How many requests a second the tracker gets at most
