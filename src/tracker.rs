@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;
 pub mod parts;
+pub mod probe;
 pub mod progress;
 pub mod receipt;
 pub mod roles;

@@ -17,6 +17,7 @@ mod load;
 mod marks;
 mod page;
 mod poll;
+pub mod probe;
 mod read;
 mod refer;
 mod scan;

@@ -57,7 +57,7 @@ async fn changed_rules_of_a_role_are_counted_until_the_policy_is_put_in_force_an
     }
     running.until("counted", async |_| counted() == Some(2)).await;
     running.until("read", async |running| running.fake.rereads(&task()) > 0).await;
-    running.authorizer.set_policy(super::fake::policy());
+    running.authorizer.set_policy(super::fake::policy()).expect("a policy over the same kinds");
     assert_eq!(counted(), None);
     running.stop().await;
 }
