@@ -126,8 +126,10 @@ impl Hints {
 
     /// The row itself.
     fn row(&mut self, event: &Event<'_>, ends: &Ends) {
-        let rows = [event.entity, event.about];
-        let named = rows.into_iter().flatten().fold(false, |named, row| self.name(row, ends) || named);
+        let mut named = false;
+        for row in [event.entity, event.about].into_iter().flatten() {
+            named |= self.name(row, ends);
+        }
         if !named && let Some(kind) = ends.kind(event.kind) {
             self.strange += 1;
             self.unnamed.insert(kind.type_name.clone());
@@ -206,8 +208,10 @@ impl Hints {
     }
 
     fn role(&mut self, event: &Event<'_>, ends: &Ends) {
-        let rows = event.own().filter(|(kind, _)| *kind == "PermissionRuleSet");
-        let named = rows.fold(false, |named, row| self.name(row, ends) || named);
+        let mut named = false;
+        for row in event.own().filter(|(kind, _)| *kind == "PermissionRuleSet") {
+            named |= self.name(row, ends);
+        }
         if !named {
             self.load(Scope::Core);
         }
@@ -322,12 +326,6 @@ impl std::fmt::Display for Rules {
 
 fn said(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(SAID).collect()
-}
-
-/// What the answer to a question for events says to re-read, whatever it is.
-pub(super) fn hinted_by(rows: &[Row], ends: &Ends) -> Vec<ObjectRef> {
-    let Hints { objects, .. } = hints(rows, ends);
-    objects.into_iter().collect()
 }
 
 #[cfg(test)]

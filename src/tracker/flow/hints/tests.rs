@@ -291,9 +291,9 @@ proptest! {
         attribute in any_json(), entity in any_json(), meta in any_json(),
     ) {
         let hints = hinted(vec![event(&format!("Shotgun_{kind}_{action}"), attribute, entity, meta)]);
-        let ends = ends();
         for object in hints.objects.iter().chain(&hints.revived) {
-            prop_assert!(ends.kinds().any(|kind| ends.object(&kind.type_name, 1).unwrap().kind == object.kind));
+            let kinds = ["project", "shot", "task", "version", "human_user", "group", "reply", "note", "permission_rule_set", "status"];
+            prop_assert!(kinds.contains(&object.kind.as_str()));
             prop_assert!(object.id.to_string().parse::<u64>().unwrap() > 0);
         }
     }
