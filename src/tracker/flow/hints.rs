@@ -126,8 +126,9 @@ impl Hints {
 
     /// The row itself.
     fn row(&mut self, event: &Event<'_>, ends: &Ends) {
-        let mut named = false;
-        for row in [event.entity, event.about].into_iter().flatten() {
+        // The other end of a link to a row that is in the trash by now is nobody's.
+        let mut named = event.is_back;
+        for row in event.own() {
             named |= self.name(row, ends);
         }
         if !named && let Some(kind) = ends.kind(event.kind) {
