@@ -29,7 +29,7 @@ use super::Site;
 use super::ends::Ends;
 use super::hints::{HANGS_BY, Hints, Holder, hints};
 use super::marks::{LAG, Marks, Overflow};
-use super::scan;
+use super::scan::{self, Scan};
 use crate::model::id::{ObjectRef, Str};
 use crate::model::schema::Schema;
 use crate::tracker::{CatchUp, Scope, Signal, SourceError};
@@ -49,6 +49,8 @@ pub(super) struct Feed {
     known: Mutex<Known>,
     /// A webhook named an event that was not told yet.
     woken: Notify,
+    /// What looks for silent edits; held by whoever listens.
+    pub(super) scan: tokio::sync::Mutex<Scan>,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +142,12 @@ pub(super) async fn catch_up(site: &Site, since: SystemTime) -> Result<Option<Ca
 impl Feed {
     /// The log of a site of which the schema says what is mirrored.
     pub(super) fn of(schema: &Schema) -> Self {
-        Self { schema: schema.clone(), known: Mutex::default(), woken: Notify::new() }
+        Self {
+            schema: schema.clone(),
+            known: Mutex::default(),
+            woken: Notify::new(),
+            scan: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Up to when all that changed was told. `None`: nobody listens.
