@@ -25,13 +25,15 @@ use stagedoor::model::id::Id;
 use stagedoor::model::query::{Query, Subject};
 use text::Yaml;
 
+const PACK: &str = "tests/cases/policies/flow-studio.yaml";
+
 fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// The roles that the pack has built in, as the plain model reads them.
 fn built_in() -> BTreeMap<String, Role> {
-    text::rules(&Yaml::Null, &Yaml::file(&folder("policy/flow.yaml"))).built_in
+    text::rules(&Yaml::Null, &Yaml::file(&folder(PACK))).built_in
 }
 
 fn ask(authorizer: &Authorizer, question: &Question) -> Reason {
@@ -162,7 +164,7 @@ fn the_tables_say_what_the_model_says() {
         let table = Yaml::file(&path);
         let site: Site = text::site(&Yaml::file(&cases.join(table.get("studio_file").expect("a studio").text())));
         let policy = table.get("policy").map_or(Yaml::Null, |policy| Yaml::file(&cases.join(policy.text())));
-        let rules = text::rules(&policy, &Yaml::file(&folder("policy/flow.yaml")));
+        let rules = text::rules(&policy, &Yaml::file(&folder(PACK)));
         for text::Case { title, question, expected } in text::cases(&table) {
             asked += 1;
             let found = model::decide(&site, &rules, &question);

@@ -238,6 +238,10 @@ pub(super) fn site(file: &Yaml) -> Site {
                     }
                 }
             }
+            // As studio files have it: nobody is disabled unless they say so.
+            if name == "HumanUser" {
+                row.fields.entry("sg_status_list".into()).or_insert(Plain::Text("act".into()));
+            }
             let link = (name.clone(), id.expect("an id"));
             assert!(site.rows.insert(link.clone(), row).is_none(), "{link:?} stands twice");
         }
