@@ -218,7 +218,8 @@ pub(super) const ROWS: [&str; 21] = [
     "CustomEntity07",
     "CustomNonProjectEntity03",
 ];
-const CODES: [&str; 7] = ["admin", "artist", "lead", "copy", "own", "lead", "ghost"];
+const CODES: [&str; 13] =
+    ["admin", "manager", "artist", "artist", "artist", "lead", "lead", "lead", "copy", "copy", "own", "own", "ghost"];
 const FILE_CODES: [&str; 4] = ["artist", "lead", "copy", "own"];
 const WORDS: [&str; 6] = ["alpha", "Alpha Beta", "BETA", "ket 1", "Éclair", "éclair"];
 const STATUSES: [&str; 5] = ["ip", "rev", "fin", "FIN", "omt"];
@@ -226,7 +227,7 @@ const LISTED: [&str; 3] = ["Character", "prop", "Prop"];
 const NUMBERS: [f64; 5] = [0.0, 60.0, 240.0, 241.0, -5.0];
 const DATES: [&str; 3] = ["2026-03-01", "2026-03-02", "2025-12-31"];
 const TIMES: [&str; 3] = ["2026-01-16T12:00:00Z", "2026-01-16T12:00:01Z", "2025-12-31T23:59:59Z"];
-const LOGINS: [&str; 4] = ["ada", "Ada", "bo", "cy"];
+const LOGINS: [&str; 6] = ["ada", "Ada", "bo", "cy", "di", "eve"];
 
 fn pick<T: Copy>(from: &[T], chance: &mut StdRng) -> T {
     *from.choose(chance).expect("some")
@@ -272,10 +273,10 @@ fn some_link(valid: &[&str], chance: &mut StdRng) -> Link {
 fn value(name: &str, field: &str, data_type: &str, valid: &[&str], chance: &mut StdRng) -> Plain {
     let text = |text: &str| Plain::Text(text.into());
     match (name, field) {
-        ("HumanUser", "sg_status_list") => return text(pick(&["act", "act", "act", "act", "dis"], chance)),
+        ("HumanUser", "sg_status_list") => return text(if once(15, chance) { "dis" } else { "act" }),
         ("HumanUser", "login" | "email") => return text(pick(&LOGINS, chance)),
         ("PermissionRuleSet", "code") => return text(pick(&CODES, chance)),
-        ("HumanUser" | "ApiUser", "permission_rule_set") if !once(12, chance) => {
+        ("HumanUser" | "ApiUser", "permission_rule_set") if !once(20, chance) => {
             return Plain::Link(some_link(valid, chance));
         }
         (_, "project") if !once(10, chance) => return Plain::Link(some_link(valid, chance)),
@@ -310,10 +311,15 @@ fn some<T>(chance: &mut StdRng, mut one: impl FnMut(&mut StdRng) -> T) -> Vec<T>
     (0..chance.random_range(0..=3)).map(|_| one(chance)).collect()
 }
 
+/// Whether the answers to most questions hang on rows of this type.
+fn asks(name: &str) -> bool {
+    matches!(name, "HumanUser" | "ApiUser" | "PermissionRuleSet")
+}
+
 fn row(name: &str, chance: &mut StdRng) -> Row {
     let kept = fields(name).iter().filter(|(field, ..)| *field != "id" && !is_back(name, field));
     let fields = kept.map(|(field, data_type, valid)| ((*field).to_owned(), value(name, field, data_type, valid, chance)));
-    Row { fields: fields.collect(), trashed: once(8, chance) }
+    Row { fields: fields.collect(), trashed: once(if asks(name) { 25 } else { 8 }, chance) }
 }
 
 /// Every row that there can be, most of them there.
@@ -321,7 +327,7 @@ pub(super) fn fill(site: &mut Site, chance: &mut StdRng) -> Vec<Change> {
     let mut changes: Vec<_> = site.schema.iter().map(|(name, fields)| described(name, fields)).collect();
     for (name, most, _) in TYPES.into_iter().filter(|(name, ..)| site.schema.contains_key(*name)) {
         for id in 1..=most {
-            if !once(12, chance) {
+            if !once(if asks(name) { 50 } else { 12 }, chance) {
                 let link = (name.to_owned(), id.to_string());
                 let row = row(name, chance);
                 changes.push(Change::Upsert(record(&link, &row)));
@@ -347,11 +353,11 @@ pub(super) fn change(site: &mut Site, odd: &mut BTreeSet<Link>, chance: &mut Std
     let object = ObjectRef::new(&snake(name), &link.1);
     let heals = odd.remove(&link);
     match chance.random_range(0..16) {
-        0 => {
+        0 if !asks(name) || once(3, chance) => {
             site.rows.remove(&link);
             return Change::Remove(object);
         }
-        1 if !heals => {
+        1 if !heals && (!asks(name) || once(3, chance)) => {
             site.rows.remove(&link);
             odd.insert(link);
             return Change::Quarantine { object, problem: "odd".into() };
@@ -492,11 +498,12 @@ fn type_rules(name: &str, chance: &mut StdRng) -> TypeRules {
         return rules;
     }
     for (field, data_type, _) in fields(name).iter().chain(&[("*", "", &[][..])]) {
-        if !once(3, chance) {
+        let status = *data_type == "status_list";
+        if !once(if status { 2 } else { 3 }, chance) {
             continue;
         }
         let mut values = BTreeMap::new();
-        if *data_type == "status_list" || once(8, chance) && *field != "*" {
+        if status || once(8, chance) && *field != "*" {
             for status in STATUSES {
                 if once(3, chance) {
                     values.insert(status.into(), rule(name, chance));
@@ -518,9 +525,9 @@ fn rule(name: &str, chance: &mut StdRng) -> Rule {
     // For all types: a condition that most have the field for.
     let at_home = if name == "*" { "Shot" } else { name };
     match chance.random_range(0..10) {
-        0..3 => Rule::Yes,
-        3 => Rule::No,
-        4..6 if at_home != "EventLogEntry" => Rule::Named(format!("{at_home} {}", chance.random_range(0..2))),
+        0..4 => Rule::Yes,
+        4 => Rule::No,
+        5..7 if at_home != "EventLogEntry" => Rule::Named(format!("{at_home} {}", chance.random_range(0..2))),
         _ => Rule::When(condition(at_home, 2, chance)),
     }
 }
@@ -601,7 +608,7 @@ fn operand(data_type: &str, valid: &[&str], chance: &mut StdRng) -> Operand {
 
 pub(super) fn who(chance: &mut StdRng) -> Who {
     match chance.random_range(0..10) {
-        0..2 => Who::Bot(chance.random_range(1..=3).to_string()),
+        0..2 => Who::Bot(chance.random_range(1..=2).to_string()),
         2 => Who::Login(pick(&LOGINS, chance).into()),
         3 => Who::Email(pick(&LOGINS, chance).into()),
         _ => Who::Person(chance.random_range(1..=4).to_string()),
@@ -628,7 +635,10 @@ pub(super) fn question(chance: &mut StdRng) -> Question {
             project: None,
         };
     }
-    let (name, most, own) = pick(&TYPES, chance);
+    let (name, most, own) = match chance.random_range(0..3) {
+        0 => pick(&TYPES, chance),
+        _ => TYPES[chance.random_range(2..9)],
+    };
     let action = match chance.random_range(0..24) {
         0..6 => "read",
         6..9 => "create",
@@ -638,8 +648,10 @@ pub(super) fn question(chance: &mut StdRng) -> Question {
         _ => pick(&["set_status", "Read", "see_all_projects"], chance),
     };
     let action = if name == "EventLogEntry" && often(chance) { "create" } else { action };
+    let action = if action == "revive" && once(2, chance) { "update" } else { action };
     let takes_field = matches!(action, "read" | "update") || once(30, chance);
-    let field = match own.choose(chance) {
+    let of_interest = own.iter().find(|(_, data_type, _)| *data_type == "status_list").filter(|_| once(3, chance));
+    let field = match of_interest.or_else(|| own.choose(chance)) {
         Some((field, ..)) if takes_field && often(chance) => *field,
         _ if takes_field && once(8, chance) => "sg_nowhere",
         _ => "",
