@@ -178,8 +178,10 @@ impl Authorizer {
         let mirror = &mut *guard;
         mirror.halfway = more;
         let mut applied = mirror.directory.apply(changes);
-        let Followed { mut touched, notes } = mirror.policy.follow(mirror.directory.view(), &applied.touched);
+        let Followed { mut touched, notes, everything } =
+            mirror.policy.follow(mirror.directory.view(), &applied.touched);
         applied.touched.deps.append(&mut touched);
+        applied.touched.everything |= everything;
         self.forget(&applied.touched);
         drop(guard);
         warn_of(&notes);

@@ -2,6 +2,7 @@
 
 pub(super) mod buttons;
 mod kinds;
+pub(super) mod permissions;
 mod reach;
 mod restrictions;
 mod roles;
@@ -13,9 +14,10 @@ use rustc_hash::FxHashMap;
 
 use super::declared::Declarations;
 use super::parse::{
-    AtomSource, ButtonsSource, FilterSource, Named, PathSource, RightsSource, RoleSource, RuleSource, Source,
-    TermSource,
+    AtomSource, ButtonsSource, FilterSource, Named, PathSource, PermissionsSource, RightsSource, RoleSource,
+    RuleSource, Source, TermSource,
 };
+use super::permissions::{Permissions, Site};
 use super::policy::{Policy, Spelling};
 use crate::model::id::Str;
 use crate::model::schema::{KindNo, Schema};
@@ -60,6 +62,8 @@ pub(super) struct Sources {
 
 /// All names of a pack and its overlay, the overlay's first.
 pub(super) struct Names<'a> {
+    /// What the pack says of a permission page.
+    pub(super) page: Option<&'a PermissionsSource>,
     pub(super) schema: &'a Schema,
     pub(super) roles: &'a [(Str, Str)],
     /// The names of roles that are sets of rights.
@@ -87,15 +91,17 @@ pub(super) fn policy(
 ) -> Result<Policy, Problems> {
     let base_file = format!("policy/{pack}.yaml");
     let mut problems = Problems::new(&base_file);
+    let (over_file, over) = over.unwrap_or_default();
+    let mut base = base;
+    let mut over_problems = Problems::new(over_file);
+    permissions::extend(&mut base, &over, &mut over_problems);
     let schema = kinds::schema(&base, &mut problems);
     let mut problems = problems.into_result(()).map(|()| Problems::new(&base_file))?;
     let titled = |role: &RoleSource| Some((role.name.what.clone(), role.title.as_ref()?.what.clone()));
     let roles: Vec<_> = base.roles.iter().filter_map(titled).collect();
 
-    let (over_file, over) = over.unwrap_or_default();
     let sources = Sources { base, over };
     let Sources { base, over } = &sources;
-    let mut over_problems = Problems::new(over_file);
     if !over_file.is_empty() && over.pack.what != pack {
         over_problems
             .add(over.pack.place, format!("this extends `{}`, but the tracker's pack is `{pack}`", over.pack.what));
@@ -123,6 +129,10 @@ pub(super) fn policy(
     let statuses = restrictions::statuses(&compiled, base, &mut problems);
     let restrictions =
         restrictions::add(&mut compiled, statuses.as_ref(), base, over, &mut warnings, &mut over_problems);
+    let mut told = [problems, over_problems];
+    permissions::check(&sources, &schema, &mut told);
+    let page = sources.page(&schema, Site::default());
+    let [mut problems, mut over_problems] = told;
     let list = buttons::list(&names, &mut problems);
     let rules::Rules { rules, actions, .. } = compiled;
     if !over_file.is_empty() && over_problems.is_empty() {
@@ -150,6 +160,7 @@ pub(super) fn policy(
         default_role: over.default_role.as_ref().or(base.default_role.as_ref()).map(|role| role.what.clone()),
         statuses,
         restrictions,
+        permissions: page,
         declarations: Declarations::new(list),
         sources,
         warnings,
@@ -261,6 +272,11 @@ fn defined(source: &Source) -> Vec<&Named<Str>> {
 }
 
 impl Sources {
+    /// The permission page for a site.
+    pub(super) fn page(&self, schema: &Schema, site: Site) -> Option<Permissions> {
+        permissions::compile(&self.base, &self.over, schema, Some(site), &mut permissions::quiet())
+    }
+
     /// The kind whose records are rights.
     pub(super) fn right_records(&self, schema: &Schema) -> Option<KindNo> {
         schema.kind_no(&self.base.rights.records.as_ref()?.what)
@@ -275,6 +291,7 @@ impl Sources {
     ) -> Names<'a> {
         let Self { base, over } = self;
         Names {
+            page: base.permissions.as_ref(),
             schema,
             roles,
             role_names: over.roles.iter().chain(&base.roles).map(|role| role.name.what.clone()).collect(),
@@ -296,6 +313,7 @@ impl Names<'_> {
     pub(super) fn knows(&self, word: &str) -> bool {
         let role = |name: &str| self.roles.iter().any(|(role, _)| role == name);
         word == "team"
+            || self.operation(word).is_some()
             || self.reach_terms.contains_key(word)
             || self.knows_reach(word)
             || word.strip_prefix("role:").or_else(|| word.strip_prefix("site_role:")).is_some_and(role)

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::compile::Scope;
 use super::parse::{ConditionSource, Named};
 use super::path::{self, Path};
+use super::permissions::Operation;
+use super::relation::Compares;
 use super::restricted::Restricted;
 use super::walk::{Actual, Val, Vals, Walk};
 use crate::directory::View;
@@ -58,6 +60,12 @@ pub(super) enum Condition {
     Restricted(Arc<Restricted>),
     /// An attribute is as a filter says.
     Matches(Box<Matches>),
+    /// Values are as a filter of a role says.
+    Compares(Box<Compares>),
+    /// The subject's role allows this.
+    Permission(Operation),
+    /// There is something at the end of the path, and all of it is there and not in the trash.
+    Live(Path),
 }
 
 /// A role that is a record, as a filter names it.
@@ -127,6 +135,9 @@ fn leaf(text: &Named<String>, scope: &Scope<'_>, problems: &mut Problems) -> Opt
         (" not within ", Relation::Within, true),
         (" within ", Relation::Within, false),
     ];
+    if let Some(path) = text.what.strip_suffix(" is live") {
+        return Some(Condition::Live(problem(path::compile(path.trim(), scope), text, problems)?.0));
+    }
     for (word, relation, negated) in WORDS {
         let Some((left, right)) = text.what.split_once(word) else { continue };
         let (left, _) = problem(path::compile(left.trim(), scope), text, problems)?;
@@ -185,6 +196,9 @@ impl Condition {
                 let actual = walk.actual(&matches.path);
                 matches.test(&actual, walk.view)
             }
+            Self::Compares(compares) => compares.holds(walk),
+            Self::Permission(operation) => walk.permits(*operation),
+            Self::Live(path) => walk.leads_to_live(path),
             Self::Some { over, holds } => {
                 let (lists, unknown) = walk.objects(over);
                 let mut truth = if unknown { Truth::Unknown } else { Truth::No };

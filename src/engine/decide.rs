@@ -26,8 +26,9 @@ pub struct Outcome {
 /// Decides. Total: every question gets an answer.
 pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
     let mut walk = Walk::new(view, case);
-    if let (Some(found_by), RuleId::Declared(key)) = (case.found_by, case.rule_id) {
-        walk.reads.extend([found_by, Dep::Node(key)]);
+    walk.reads.extend_from_slice(&case.found_by);
+    if let RuleId::Declared(key) = case.rule_id {
+        walk.reads.push(Dep::Node(key));
     }
     let (code, alternative) = judge(case.rule, &mut Facts::default(), &mut walk);
     let decision = Decision { code, rule: Some(RuleRef { rule: case.rule_id, alternative }) };
@@ -45,7 +46,11 @@ fn judge<'v>(rule: &'v Rule, facts: &mut Facts, walk: &mut Walk<'v>) -> (Reason,
     if rule.invalid.is_some() {
         return (Reason::InvalidPolicy, 0);
     }
-    let unknown = |walk: &Walk<'_>| if walk.quarantined { Reason::Quarantined } else { Reason::Indeterminate };
+    let unknown = |walk: &Walk<'_>| match (walk.invalid, walk.quarantined) {
+        (true, _) => Reason::InvalidPolicy,
+        (false, true) => Reason::Quarantined,
+        (false, false) => Reason::Indeterminate,
+    };
     let (truth, alternative) = any(&rule.any, rule, facts, walk);
     match truth {
         Truth::Unknown => return (unknown(walk), 0),
@@ -55,7 +60,7 @@ fn judge<'v>(rule: &'v Rule, facts: &mut Facts, walk: &mut Walk<'v>) -> (Reason,
     for (at, restriction) in (1_u16..).zip(&rule.all) {
         match any(&restriction.any, rule, facts, walk).0 {
             Truth::Yes => {}
-            Truth::No => return (Reason::Restricted, at),
+            Truth::No => return (restriction.code, at),
             Truth::Unknown => return (unknown(walk), 0),
         }
     }

@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compile::buttons::{self, Declaration};
 use super::compile::rules::Rules;
+use super::permissions::Site;
 use super::policy::{Policy, Rule};
 use crate::directory::{Cell, Directory, Row, View};
 use crate::model::change::{Change, Dep, Touched};
@@ -52,6 +53,8 @@ pub struct Followed {
     pub touched: Vec<Dep>,
     /// What is wrong or odd about an action, for whoever keeps the settings.
     pub notes: Vec<String>,
+    /// Whether every decision may differ.
+    pub everything: bool,
 }
 
 impl Declarations {
@@ -101,7 +104,8 @@ impl Policy {
     /// Compiles anew what records declare, after these inputs have changed. Must be called before a decision is made
     /// from the changed mirror.
     pub fn follow(&mut self, view: View<'_>, touched: &Touched) -> Followed {
-        let Some(records) = self.records() else { return Followed::default() };
+        let everything = self.follow_schema(view, touched);
+        let Some(records) = self.records() else { return Followed { everything, ..Followed::default() } };
         if touched.everything {
             return self.follow_all(view);
         }
@@ -130,6 +134,7 @@ impl Policy {
 
     /// Compiles everything that records declare, as for a policy that is new.
     pub fn follow_all(&mut self, view: View<'_>) -> Followed {
+        self.read_schema(view);
         let Some(records) = self.records() else { return Followed::default() };
         let mut changed: FxHashSet<_> = self.declarations.actions.keys().copied().collect();
         changed.extend(view.of_table(records));
@@ -141,6 +146,23 @@ impl Policy {
         let mut directory = Directory::new(Arc::clone(&self.schema));
         directory.apply(changes);
         self.follow_all(directory.view()).notes
+    }
+
+    /// Compiles the permission page anew where the tracker's own schema has changed.
+    fn follow_schema(&mut self, view: View<'_>, touched: &Touched) -> bool {
+        let Some((kind, _)) = self.permissions.as_ref().map(|page| page.schema) else { return false };
+        let of_schema = |dep: &Dep| matches!(dep, Dep::Node(key) if view.table(*key) == Some(kind));
+        let changed = touched.everything || touched.deps.iter().any(of_schema);
+        if changed {
+            self.read_schema(view);
+        }
+        changed
+    }
+
+    fn read_schema(&mut self, view: View<'_>) {
+        let Some(page) = &self.permissions else { return };
+        let site = Site::of(view, page.schema);
+        self.permissions = self.sources.page(&self.schema, site);
     }
 
     fn compile(&mut self, view: View<'_>, changed: FxHashSet<Key>, records: KindNo) -> Followed {

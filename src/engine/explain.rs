@@ -1,8 +1,8 @@
 //! Why a decision came out so: the walk of `decide` once more, with every alternative and every atom looked at.
 
-use super::condition::Truth;
+use super::condition::{Condition, Truth};
 use super::decide::{Facts, Outcome, decide};
-use super::policy::{Conjunction, Policy, Rule};
+use super::policy::{Conjunction, Policy, Rule, Test};
 use super::resolve::Case;
 use super::walk::Walk;
 use crate::directory::View;
@@ -50,11 +50,12 @@ pub fn explain<'v>(policy: &'v Policy, view: View<'v>, case: &'v Case<'v>) -> Ex
         let name = policy.rule_name(RuleRef { rule: case.rule_id, alternative: source });
         steps.push(alternative(name, text, &ways, policy, rule, &mut facts, &mut walk));
     }
-    let held = steps.iter().any(|step| step.outcome == StepOutcome::Held);
+    let held = rule.stepped || steps.iter().any(|step| step.outcome == StepOutcome::Held);
     for (at, restriction) in (1_u16..).zip(&rule.all) {
         let ways: Vec<_> = restriction.any.iter().collect();
         let name = rule.restriction_name(&policy.tracker, at);
-        steps.push(alternative(name, "must hold besides", &ways, policy, rule, &mut facts, &mut walk));
+        let text = if rule.stepped { "must hold" } else { "must hold besides" };
+        steps.push(alternative(name, text, &ways, policy, rule, &mut facts, &mut walk));
     }
     let would_allow = match (outcome.decision.allowed(), held) {
         (true, _) => Vec::new(),
@@ -94,7 +95,12 @@ fn alternative<'v>(
         let bit = 1_u64.checked_shl(at).unwrap_or_default();
         if wanted & bit != 0 {
             let truth = facts.fact(at, rule, walk);
+            let by_role = match &atom.test {
+                Test::Condition(Condition::Permission(operation)) => walk.rule_in_words(*operation),
+                _ => None,
+            };
             let text = match (truth, &atom.no) {
+                (_, None) if by_role.is_some() => format!("{}; {}", atom.says, by_role.unwrap_or_default()),
                 (Truth::Yes, _) => atom.says.to_string(),
                 (Truth::No, Some(no)) => no.fill(policy, walk),
                 (Truth::No, None) => format!("not {}", atom.says),

@@ -2,15 +2,21 @@
 //!
 //! Everything is kept with its place, so that compiling can complain about it.
 
+mod permissions;
 mod restrictions;
 mod rights;
 mod roles;
 
+pub(super) use self::permissions::{
+    BodyOfRole, CellSource, FieldRules, Filter, Operand, PermissionsSource, RELATIONS, Relation, RuleOf, TypeSource,
+    folded,
+};
 pub(super) use self::restrictions::{RestrictionSource, StatusesSource};
 pub(super) use self::rights::{
     ButtonSource, ButtonsSource, FilterSource, GrantSource, RightsSource, StandInSource, WithoutRights,
 };
 pub(super) use self::roles::{GrantsSource, RoleSource};
+use crate::model::decision::Reason;
 use crate::model::id::Str;
 use crate::yaml::{Data, Fields, Node, Place, Problems};
 
@@ -37,6 +43,13 @@ pub(super) struct Source {
     /// Where statuses are, and who may be named for them.
     pub(super) statuses: Option<StatusesSource>,
     pub(super) restrictions: Vec<RestrictionSource>,
+    /// Where roles are what a permission page says: what there is to say on it.
+    pub(super) permissions: Option<PermissionsSource>,
+    /// Conditions with a name, for the rules of such roles.
+    pub(super) conditions: Vec<(Named<Str>, Filter)>,
+    /// The studio's own types, and its fields that nobody may edit.
+    pub(super) extra_types: Vec<Named<Str>>,
+    pub(super) read_only: Vec<(Named<Str>, Vec<Named<Str>>)>,
 }
 
 /// Something and where it stands.
@@ -76,6 +89,8 @@ pub(super) struct KindSource {
     pub(super) type_name: Str,
     pub(super) rowless: bool,
     pub(super) more_projects: Option<Named<Str>>,
+    /// Fields that are the other end of a link: what they are called, and the kind and field that link here.
+    pub(super) other_ends: Vec<(Str, Str, Str)>,
 }
 
 #[derive(Debug)]
@@ -138,6 +153,15 @@ pub(super) struct BodySource {
     pub(super) value: Option<ValueSource>,
     pub(super) any: Vec<Named<String>>,
     pub(super) all: Vec<Named<String>>,
+    /// Instead of both: what must hold, in order, and the reason that is given where it does not.
+    pub(super) steps: Vec<StepSource>,
+}
+
+/// Alternatives of which one must hold.
+#[derive(Clone, Debug)]
+pub(super) struct StepSource {
+    pub(super) any: Vec<Named<String>>,
+    pub(super) otherwise: Reason,
 }
 
 #[derive(Clone, Debug)]
@@ -159,11 +183,18 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
         source.spellings =
             each(fields.take("spellings"), problems, |key, node, problems| Some((key, self::name(node, problems))));
         source.statuses = fields.take("statuses").and_then(|node| restrictions::statuses(node, problems));
+        source.permissions = fields.take("permissions").and_then(|node| permissions::permissions(node, problems));
     } else {
+        source.extra_types = fields
+            .take_whole("extra_types", problems)
+            .map(|node| permissions::list(node, problems))
+            .unwrap_or_default();
+        source.read_only = permissions::read_only(fields.take_whole("read_only", problems), problems);
         source.restrictions = restrictions::restrictions(fields.take_whole("restrictions", problems), problems);
     }
     source.roles =
         each(fields.take("roles"), problems, |name, node, problems| roles::role(name, node, overlay, problems));
+    source.conditions = permissions::conditions(fields.take("conditions"), problems);
     source.default_role = fields.take_whole("default_role", problems).map(|node| name(node, problems));
     source.paths = each(fields.take("paths"), problems, path);
     source.atoms = each(fields.take("atoms"), problems, atom);
@@ -248,6 +279,7 @@ fn kind(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<KindSo
     let either = each(map.take("either"), problems, |link, node, problems| Some((link, self::name(node, problems))));
     map.finish(problems);
     Some(KindSource {
+        other_ends: Vec::new(),
         name,
         variants,
         fields,
@@ -288,6 +320,32 @@ fn field(name: Named<Str>, node: &Node, problems: &mut Problems) -> Option<Field
     map.finish(problems);
     let plain = FieldSource::plain(name);
     Some(FieldSource { target, by_project: by_project.is_some(), back: by_project.or(back), one, ..plain })
+}
+
+impl KindSource {
+    /// A kind without fields.
+    pub(super) fn named(name: Named<Str>) -> Self {
+        Self {
+            name,
+            variants: Vec::new(),
+            fields: Vec::new(),
+            links: Vec::new(),
+            either: Vec::new(),
+            project_from: None,
+            in_project_as: None,
+            lazy: false,
+            told: false,
+            named: false,
+            told_project: None,
+            others: None,
+            attributes: false,
+            label: Str::default(),
+            type_name: Str::default(),
+            rowless: false,
+            more_projects: None,
+            other_ends: Vec::new(),
+        }
+    }
 }
 
 impl FieldSource {
@@ -392,13 +450,38 @@ fn body(map: &mut Fields<'_>, problems: &mut Problems) -> BodySource {
     let place = map.place;
     // `any: []` says that nobody may; leaving `any` out says nothing, and is refused.
     let any = map.entries().iter().any(|(key, _)| key.text == "any");
-    if !any {
+    let steps = map.take("steps").map(|node| steps(node, problems)).unwrap_or_default();
+    if !any && steps.is_empty() {
         problems.add(place, "`any:` is missing: the alternatives that allow (`any: []` for nobody)");
     }
     let value = map.take("value").and_then(|node| value(node, problems));
     let any = map.take("any").map(|node| texts(node, problems)).unwrap_or_default();
     let all = map.take("all").map(|node| texts(node, problems)).unwrap_or_default();
-    BodySource { place, value, any, all }
+    BodySource { place, value, any, all, steps }
+}
+
+fn steps(node: &Node, problems: &mut Problems) -> Vec<StepSource> {
+    let mut steps = Vec::new();
+    for node in node.list() {
+        if matches!(node.data, Data::Scalar { .. }) {
+            steps.extend(text(node, problems).map(|text| StepSource { any: vec![text], otherwise: Reason::NoGrant }));
+            continue;
+        }
+        let Some(mut map) = node.map(problems) else { continue };
+        let any = map.need("any", problems).map(|node| texts(node, problems)).unwrap_or_default();
+        let reason = map.need("else", problems);
+        let otherwise = reason.and_then(|node| {
+            let word = node.text(problems)?;
+            let found = Reason::ALL.into_iter().find(|reason| reason.name() == word);
+            if found.is_none() {
+                problems.add(node.place, format!("there is no reason `{word}`"));
+            }
+            found
+        });
+        map.finish(problems);
+        steps.extend(otherwise.map(|otherwise| StepSource { any, otherwise }));
+    }
+    steps
 }
 
 fn value(node: &Node, problems: &mut Problems) -> Option<ValueSource> {

@@ -4,7 +4,7 @@
 
 use super::compile::Scope;
 use crate::model::id::Str;
-use crate::model::schema::{FieldNo, KindNo, Schema};
+use crate::model::schema::{BotDef, FieldNo, KindNo, Schema};
 use crate::yaml::suggestion;
 
 /// A compiled path.
@@ -55,6 +55,16 @@ pub(super) enum Step {
     Back(u16),
     /// Those of them that are in the project of the resource, where the list is kept by project.
     BackHere(u16),
+    /// A field, by the kinds of which an object may be.
+    FieldOf(Box<[(KindNo, FieldNo)]>),
+    /// A field that is never null: nothing there is no.
+    Checkbox(FieldNo),
+    /// The links that lead to a live object of this kind.
+    Live(KindNo),
+    /// The live projects that an object belongs to, itself where it is one; or that what it hangs on belongs to.
+    Projects,
+    /// The object's id as a number.
+    IdNumber,
     /// The name of the object's kind.
     Kind,
     /// The roles that a person has in the project of the resource, where they are records.
@@ -144,6 +154,16 @@ pub(super) fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Opt
     }
     if table == schema.subject.project && word == "members" {
         return Ok((Step::Roster, Some(schema.subject.kind)));
+    }
+    if word == "projects" && !def.type_name.is_empty() {
+        return Ok((Step::Projects, Some(schema.subject.project)));
+    }
+    if table == schema.subject.kind
+        && let Some(BotDef::Apart(bots)) = schema.subject.bot
+        && let Some(of_person) = def.field_no(word)
+    {
+        let of_bot = schema.kind(bots).and_then(|def| def.field_no(word)).map(|no| (bots, no));
+        return Ok((Step::FieldOf([(table, of_person)].into_iter().chain(of_bot).collect()), None));
     }
     if word == "project" {
         return Ok((Step::Project, Some(schema.subject.project)));

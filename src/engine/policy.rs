@@ -10,12 +10,14 @@ use super::condition::Condition;
 use super::declared::Declarations;
 use super::parse;
 use super::path::Path;
+use super::permissions::Permissions;
 use super::restricted::{Restricted, Statuses};
 use super::roles::{Grantable, RoleSet};
 use super::said::{RuleSaid, Said, Template};
 use crate::directory::View;
-use crate::model::decision::{Decision, RuleId, RuleRef};
+use crate::model::decision::{Decision, Reason, RuleId, RuleRef};
 use crate::model::id::{Id, Str};
+use crate::model::query::Query;
 use crate::model::schema::{KindNo, Schema};
 use crate::yaml::{self, Problems};
 
@@ -47,6 +49,8 @@ pub struct Policy {
     pub(super) role_sets: Vec<RoleSet>,
     pub(super) grantable: Vec<Grantable>,
     pub(super) default_role: Option<Str>,
+    /// What roles allow, where they are what a permission page says.
+    pub(super) permissions: Option<Permissions>,
     pub(super) statuses: Option<Statuses>,
     pub(super) restrictions: Vec<Arc<Restricted>>,
     /// Actions that records of the mirror declare.
@@ -117,6 +121,8 @@ pub(super) struct Rule {
     /// Whether an atom looks at the action's field.
     pub(super) reads_field: bool,
     pub(super) said: RuleSaid,
+    /// Whether it is a list of steps: `all` in order, each with a reason of its own.
+    pub(super) stepped: bool,
     /// What is wrong with it: it then never allows.
     pub(super) invalid: Option<String>,
 }
@@ -128,6 +134,10 @@ pub(super) enum Reach {
     Resource,
     /// A project; the resource does not exist yet.
     Project,
+    /// A project, where objects of the kind belong to one; the resource does not exist yet.
+    Placed,
+    /// A resource by id that is in the trash.
+    Trashed,
     /// Nothing; a project may be named.
     Site,
     /// Nothing, and nothing that is named is looked at.
@@ -177,6 +187,8 @@ pub(super) struct Conjunction {
 #[derive(Debug)]
 pub(super) struct Restriction {
     pub(super) any: Vec<Conjunction>,
+    /// What is said where none of them holds.
+    pub(super) code: Reason,
     /// What the overlay calls it, and what it says to whoever it denies.
     pub(super) name: Option<Str>,
     pub(super) message: Option<Str>,
@@ -185,7 +197,7 @@ pub(super) struct Restriction {
 impl Restriction {
     /// One without a name.
     pub(super) fn plain(any: Vec<Conjunction>) -> Self {
-        Self { any, name: None, message: None }
+        Self { any, code: Reason::Restricted, name: None, message: None }
     }
 }
 
@@ -310,6 +322,12 @@ impl Policy {
         Some((rules.whole, ""))
     }
 
+    /// Whether the question's action is one that is asked about fields, and the site has this one.
+    pub(super) fn has_field(&self, page: &Permissions, kind: KindNo, query: &Query<'_>) -> bool {
+        let rules = self.actions.get(usize::from(kind)).and_then(|actions| actions.get(query.action));
+        rules.is_some_and(|rules| !rules.fields.is_empty()) && page.site.data_type(kind, query.field).is_some()
+    }
+
     pub(super) fn rule(&self, rule: RuleId) -> Option<&Rule> {
         match rule {
             RuleId::Policy(number) => self.rules.get(number as usize),
@@ -358,6 +376,7 @@ impl Rule {
             alternatives: Vec::new(),
             reads_field: false,
             said: RuleSaid::default(),
+            stepped: false,
             invalid: None,
         }
     }

@@ -1,6 +1,9 @@
 //! From the words of a question to handles of the mirror: who, which rule, on what, where.
 
+use smallvec::SmallVec;
+
 use super::path::Path;
+use super::permissions::{NewValue, Permissions};
 use super::policy::{Policy, Reach, RoleRights, Rule};
 use super::walk::called;
 use crate::directory::{Cell, Row, State, View};
@@ -24,7 +27,11 @@ pub struct Case<'q> {
     /// Where rights come from.
     pub(super) rights: &'q RoleRights,
     /// What the finding of the rule rests on.
-    pub(super) found_by: Option<Dep>,
+    pub(super) found_by: SmallVec<[Dep; 2]>,
+    /// The subject's role and the permission page that it is on, where the policy has one.
+    pub(super) role: Option<(&'q Permissions, u16)>,
+    /// What the question says of the field's new value, as far as rules of that page can look at it.
+    pub(super) new_value: NewValue,
     pub(super) kind: KindNo,
     pub(super) resource: Target,
     pub(super) project: Place,
@@ -75,6 +82,7 @@ pub struct CaseKey {
     project: Place,
     value: Option<Key>,
     field: Str,
+    new_value: NewValue,
     /// Which of the kinds that the mirror tells of, where they share one.
     word: Str,
 }
@@ -99,8 +107,20 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     };
     let rule_id = RuleId::Policy(number);
     let found = policy.rule(rule_id).ok_or_else(unknown_action)?;
+    let (role, found_by) = match &policy.permissions {
+        None => (None, SmallVec::new()),
+        Some(page) => {
+            if !query.field.is_empty() && !policy.has_field(page, kind, query) {
+                return Err(unknown_action());
+            }
+            let (role, reads) = page.role_of(view, subject);
+            (Some((page, role.map_err(|why| decided(why, &reads))?)), reads)
+        }
+    };
     let (resource, project) = match found.reach {
-        Reach::Resource => resource(view, kind, query, told)?,
+        Reach::Resource => resource(view, kind, query, told, false)?,
+        Reach::Trashed => resource(view, kind, query, told, true)?,
+        Reach::Placed => (Target::Described, placed(view, kind, query, role)?),
         // What it will hang on is where the mirror has it, and that must be where it is to be made.
         Reach::Project => match project(view, query) {
             Place::Project(key) if described_place(view, kind, query) == Place::Project(key) => {
@@ -120,6 +140,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     // One object that the tracker has, or none. Of a list each would have to be asked about alone.
     let known = match (&found.value, query.value.as_deref()) {
         (None, _) | (Some(_), None | Some(Value::Null)) => true,
+        // One of its steps looks.
+        _ if found.stepped => true,
         (Some(value), Some(Value::Text(id))) => {
             let called = called(view, value.kind, id);
             if let Some(odd) = called.iter().find(|key| matches!(view.state(**key), State::Quarantined(_))) {
@@ -138,7 +160,10 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         rule_id,
         rule: found,
         rights: &policy.rights,
-        found_by: None,
+        found_by,
+        role,
+        new_value: role
+            .map_or(NewValue::Untold, |(page, role)| page.new_value(role, kind, query.field, query.value.as_deref())),
         kind,
         resource,
         project,
@@ -159,7 +184,7 @@ fn declared<'q>(
     told: bool,
 ) -> Result<Case<'q>, Resolved<'q>> {
     let Some(list) = policy.declarations.list else { return Err(decided(Reason::ActionUnknown, &[])) };
-    let (resource, project) = resource(view, kind, query, told)?;
+    let (resource, project) = resource(view, kind, query, told, false)?;
     let Place::Project(at) = project else { return Err(decided(Reason::ResourceUnknown, &[])) };
     let found_by = Dep::Back(at, list);
     let found = policy.declarations.find(at, kind, query.action);
@@ -170,7 +195,9 @@ fn declared<'q>(
         rule_id: RuleId::Declared(key),
         rule,
         rights: &policy.rights,
-        found_by: Some(found_by),
+        found_by: SmallVec::from_slice(&[found_by]),
+        role: None,
+        new_value: NewValue::Untold,
         kind,
         resource,
         project,
@@ -183,7 +210,7 @@ fn declared<'q>(
 
 /// Where the resource of a question is, for listing what can be asked there.
 pub(super) fn project_of(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Option<Key> {
-    match resource(view, kind, query, true) {
+    match resource(view, kind, query, true, false) {
         Ok((_, Place::Project(project))) => Some(project),
         _ => None,
     }
@@ -192,8 +219,11 @@ pub(super) fn project_of(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Opt
 /// The objects that a question names, whether the mirror has heard of them or not: their records may be on the way.
 pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
     let mut named = Vec::new();
-    if let Subject::Person(id) | Subject::Bot(id) = query.subject {
-        named.push((policy.schema.subject.kind, Id::from(id)));
+    let subject = &policy.schema.subject;
+    match (query.subject, subject.bot) {
+        (Subject::Bot(id), Some(BotDef::Apart(bots))) => named.push((bots, Id::from(id))),
+        (Subject::Person(id) | Subject::Bot(id), _) => named.push((subject.kind, Id::from(id))),
+        (Subject::Login(_) | Subject::Email(_), _) => {}
     }
     named.extend(query.project.clone().map(|id| (policy.schema.subject.project, id)));
     let other = || policy.schema.others.as_ref().map(|others| others.kind);
@@ -271,7 +301,13 @@ fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
     }
 }
 
-fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> Result<(Target, Place), Resolved<'q>> {
+fn resource<'q>(
+    view: View<'_>,
+    kind: KindNo,
+    query: &Query<'_>,
+    told: bool,
+    trashed: bool,
+) -> Result<(Target, Place), Resolved<'q>> {
     let schema = view.schema();
     let (lazy, heeded) = schema.kind(schema.table_of(kind)).map_or((false, false), |def| (def.lazy, def.told));
     let key = view.find(kind, &query.id);
@@ -281,7 +317,7 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> 
         _ => true,
     };
     match key.map(|key| (key, view.state(key))) {
-        Some((key, State::Record(row))) if row.kind == kind && named(row) => {
+        Some((key, State::Record(row))) if row.kind == kind && row.trashed == trashed && named(row) => {
             Ok((Target::Object(key), place_of(view, key)))
         }
         // The tracker has been asked, and what it does not know a caller may describe.
@@ -301,6 +337,23 @@ fn resource<'q>(view: View<'_>, kind: KindNo, query: &Query<'_>, told: bool) -> 
             Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
         },
         _ => Err(decided(Reason::ResourceUnknown, reads.as_slice())),
+    }
+}
+
+/// Where an object of the kind would be made.
+fn placed<'q>(
+    view: View<'_>,
+    kind: KindNo,
+    query: &Query<'_>,
+    role: Option<(&Permissions, u16)>,
+) -> Result<Place, Resolved<'q>> {
+    match role.and_then(|(page, _)| page.is_placed(view.schema(), kind)) {
+        Some(false) => Ok(Place::Site),
+        Some(true) if query.project.is_some() => match project(view, query) {
+            Place::Project(project) => Ok(Place::Project(project)),
+            Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
+        },
+        Some(true) | None => Err(decided(Reason::Indeterminate, &[])),
     }
 }
 
@@ -395,7 +448,8 @@ fn project(view: View<'_>, query: &Query<'_>) -> Place {
 }
 
 fn found_project(view: View<'_>, id: &Id) -> Place {
-    let found = view.find(view.schema().subject.project, id).filter(|key| view.row(*key).is_some());
+    let live = |key: &Key| view.row(*key).is_some_and(|row| !row.trashed);
+    let found = view.find(view.schema().subject.project, id).filter(live);
     found.map_or(Place::Unknown, Place::Project)
 }
 
@@ -435,6 +489,7 @@ impl Case<'_> {
             project: self.project,
             value,
             field: Str::from(field),
+            new_value: self.new_value,
             word: match &view.schema().others {
                 Some(others) if others.kind == self.kind => Str::from(self.query.kind),
                 _ => Str::default(),

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, Truth};
 use super::path::Path;
+use super::permissions::NewValue;
 use super::policy::Policy;
 use super::resolve::{Case, Target, place_of};
 use super::walk::{Val, Walk};
@@ -301,7 +302,9 @@ impl Policy {
             rule_id,
             rule,
             rights: &self.rights,
-            found_by: None,
+            found_by: SmallVec::new(),
+            role: None,
+            new_value: NewValue::Untold,
             kind,
             resource: Target::Object(key),
             project: place_of(view, key),

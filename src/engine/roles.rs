@@ -9,6 +9,8 @@ pub struct RoleSet {
     pub description: Str,
     /// The slugs of its rights, sorted.
     pub grants: Vec<Str>,
+    /// Its rules for types and fields, where the tracker has such: a line for each, sorted.
+    pub rules: Vec<Str>,
     pub cloned_from: Option<Str>,
     /// Whether the pack has a role of this name, and whether the overlay has.
     pub of_pack: bool,

@@ -39,6 +39,8 @@ impl RuleSaid {
         match code {
             Reason::Granted => numbered(&self.granted).unwrap_or_default(),
             Reason::Restricted => numbered(&self.restricted).unwrap_or_default(),
+            // Of rules in steps each denies in its own way.
+            _ if alternative > 0 => numbered(&self.restricted).unwrap_or_default(),
             Reason::NoGrant => Arc::clone(&self.no_grant),
             Reason::NotMember => Arc::clone(&self.not_member),
             Reason::Indeterminate => Arc::clone(&self.indeterminate),

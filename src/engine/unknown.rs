@@ -6,7 +6,7 @@ use crate::directory::{State, View};
 use crate::model::decision::{Reason, RuleId};
 use crate::model::id::Id;
 use crate::model::query::{Query, Subject};
-use crate::model::schema::KindNo;
+use crate::model::schema::{BotDef, KindNo};
 use crate::model::value::Value;
 use crate::yaml::suggestion;
 
@@ -19,6 +19,8 @@ pub fn unknown(policy: &Policy, view: View<'_>, query: &Query<'_>, code: Reason)
         Reason::SubjectUnknown => subject(view, query.subject),
         Reason::ActionUnknown => action(policy, view, query),
         Reason::ResourceUnknown => resource(policy, view, query),
+        Reason::NoGrant => role(policy, view, query),
+        Reason::Indeterminate => placeless(policy, query),
         _ => None,
     };
     let step = |text| Step { rule: String::new(), text, outcome: StepOutcome::Failed, steps: Vec::new() };
@@ -60,10 +62,16 @@ fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String
     let rule = policy.rule(RuleId::Policy(rule))?;
     let project = query.project.as_ref().map(Id::to_string);
     match (rule.reach, &project) {
-        (Reach::Resource, _) if query.id.is_empty() => {
+        (Reach::Resource | Reach::Trashed, _) if query.id.is_empty() => {
             return Some(format!("`{}.{}` needs the id of the object", query.kind, query.action));
         }
-        (Reach::Resource, _) => match view.find(kind, &query.id).map(|key| view.state(key)) {
+        (Reach::Resource | Reach::Trashed, _) => match view.find(kind, &query.id).map(|key| view.state(key)) {
+            Some(State::Record(row)) if row.trashed && rule.reach == Reach::Resource => {
+                return Some(format!("{} `{}` is in the trash", query.kind, shown(&query.id.to_string())));
+            }
+            Some(State::Record(row)) if !row.trashed && rule.reach == Reach::Trashed => {
+                return Some(format!("{} `{}` is not in the trash", query.kind, shown(&query.id.to_string())));
+            }
             Some(State::Record(row)) if row.kind == kind => {}
             Some(State::Record(row)) => {
                 let other = schema.kind_name(row.kind);
@@ -74,15 +82,43 @@ fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String
         (Reach::Project, None) => {
             return Some(format!("`{}.{}` needs a `project`", query.kind, query.action));
         }
-        (Reach::Project | Reach::Site, Some(id)) if !is_known(view, schema.subject.project, id) => {
+        (Reach::Project | Reach::Placed | Reach::Site, Some(id)) if !is_known(view, schema.subject.project, id) => {
             return Some(none(view, schema.subject.project, id));
         }
-        (Reach::Project | Reach::Site | Reach::Studio, _) => {}
+        (Reach::Project | Reach::Placed | Reach::Site | Reach::Studio, _) => {}
     }
     match (&rule.value, query.value.as_deref()) {
         (Some(value), Some(Value::Text(id))) => Some(none(view, value.kind, id)),
         _ => None,
     }
+}
+
+/// What is wrong with the subject's role.
+fn role(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String> {
+    let page = policy.permissions.as_ref()?;
+    let subject = match query.subject {
+        Subject::Login(login) => view.by_login(login).ok().flatten(),
+        Subject::Email(email) => view.by_email(email).ok().flatten(),
+        Subject::Person(id) => view.find(view.schema().subject.kind, &Id::from(id)),
+        Subject::Bot(id) => match view.schema().subject.bot {
+            Some(BotDef::Apart(bots)) => view.find(bots, &Id::from(id)),
+            _ => None,
+        },
+    };
+    match page.code_of(view, subject?) {
+        None => Some("the tracker gives them no permission role".to_owned()),
+        Some(code) if !page.by_code.contains_key(code) => {
+            let near = suggestion(code, page.by_code.keys().map(|code| code.as_str()));
+            Some(format!("their permission role `{}` is not in the policy{near}", shown(code)))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Objects of a kind belong to projects, and the question names none.
+fn placeless(policy: &Policy, query: &Query<'_>) -> Option<String> {
+    policy.permissions.as_ref()?;
+    query.project.is_none().then(|| format!("`{}.{}` needs a `project`", query.kind, query.action))
 }
 
 fn is_known(view: View<'_>, kind: KindNo, id: &str) -> bool {

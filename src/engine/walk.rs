@@ -1,6 +1,8 @@
 //! One walk over the mirror for one question: follows paths and notes everything that it reads.
 
 mod actual;
+mod live;
+mod permits;
 mod rights;
 mod roles;
 
@@ -32,6 +34,8 @@ pub(super) struct Walk<'v> {
     pub(super) missing: SmallVec<[ObjectRef; 1]>,
     /// A record was needed that could not be understood.
     pub(super) quarantined: bool,
+    /// A rule was needed that is malformed.
+    pub(super) invalid: bool,
     /// Something was looked at that is in the question alone (properties): the decision must not be cached.
     pub(super) private: bool,
 }
@@ -92,6 +96,7 @@ impl<'v> Walk<'v> {
             reads: SmallVec::new(),
             missing: SmallVec::new(),
             quarantined: false,
+            invalid: false,
             private: false,
         }
     }
@@ -248,7 +253,11 @@ impl<'v> Walk<'v> {
                     continue;
                 }
             };
+            if step.live(key, self, &mut to) {
+                continue;
+            }
             match step {
+                Step::FieldOf(_) | Step::Checkbox(_) | Step::Live(_) | Step::Projects | Step::IdNumber => {}
                 Step::Field { no, .. } => self.field(key, *no, &mut to),
                 Step::Project => match self.row(key) {
                     Some(row) => to.list.extend(row.project.map(Val::Key)),

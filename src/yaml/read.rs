@@ -109,7 +109,7 @@ pub fn suggestion<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> 
     match near(wrong, names.iter().copied()) {
         Some(name) => format!("; did you mean `{name}`?"),
         None if names.is_empty() => String::new(),
-        None if names.len() <= 12 => format!("; known here: {}", names.join(", ")),
+        None if names.len() <= 16 => format!("; known here: {}", names.join(", ")),
         None => String::new(),
     }
 }

@@ -68,7 +68,7 @@ fn origin(role: &RoleSet) -> String {
 }
 
 fn json(role: &RoleSet, is_default: bool) -> serde_json::Value {
-    let RoleSet { name, description, grants, cloned_from, of_pack, of_overlay } = role;
+    let RoleSet { name, description, grants, rules, cloned_from, of_pack, of_overlay } = role;
     json!({
         "name": name.as_str(),
         "description": description.as_str(),
@@ -76,6 +76,7 @@ fn json(role: &RoleSet, is_default: bool) -> serde_json::Value {
         "built_in": of_pack,
         "in_file": of_overlay,
         "cloned_from": cloned_from.as_deref(),
+        "rules": rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>(),
         "grants": grants.iter().map(|slug| slug.as_str()).collect::<Vec<_>>(),
     })
 }

@@ -41,6 +41,7 @@ pub(super) fn schema(source: &Source, problems: &mut Problems) -> Schema {
     }
     for kind in &source.kinds {
         backs(&mut schema, kind, problems);
+        other_ends(&mut schema, kind);
     }
     schema
 }
@@ -116,6 +117,18 @@ fn backs(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
         (&kind.in_project_as, schema.kinds.get_mut(usize::from(schema.subject.project)))
     {
         project.backs.push(BackDef { name: name.what.clone(), from, field: None, by_project: false });
+    }
+}
+
+/// Lists of those that link to the kind, under the names that the tracker has for them as fields.
+fn other_ends(schema: &mut Schema, kind: &KindSource) {
+    for (name, from, field) in &kind.other_ends {
+        let Some(from) = schema.kind_no(from) else { continue };
+        let field = schema.kind(from).and_then(|def| def.field_no(field));
+        let no = schema.kind_no(&kind.name.what).map(usize::from);
+        if let Some(def) = no.and_then(|no| schema.kinds.get_mut(no)) {
+            def.backs.push(BackDef { name: name.clone(), from, field, by_project: false });
+        }
     }
 }
 

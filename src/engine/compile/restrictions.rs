@@ -12,6 +12,7 @@ use crate::engine::path;
 use crate::engine::policy::{Atom, Conjunction, Restriction, Test, ValueRule};
 use crate::engine::restricted::{Allowed, OfKind, Restricted, Statuses};
 use crate::engine::said::Template;
+use crate::model::decision::Reason;
 use crate::model::id::{Id, Str};
 use crate::model::schema::KindNo;
 use crate::yaml::{Problems, near, suggestion};
@@ -160,6 +161,7 @@ fn put(
         grant: (!source.allow.is_empty()).then(|| Template::compile(&format!("be {who}"), &scope).ok()).flatten(),
     });
     rule.all.push(Restriction {
+        code: Reason::Restricted,
         any: vec![Conjunction { must, must_not: 0, source: 0 }],
         name: Some(restricted.name.clone()),
         message: Some(restricted.message.clone()),

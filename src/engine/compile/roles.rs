@@ -8,6 +8,14 @@ use crate::yaml::{Problems, suggestion};
 
 /// The rights that roles can be given, in the pack's order.
 pub(super) fn grantable(base: &Source) -> Vec<Grantable> {
+    if let Some(page) = &base.permissions {
+        let advanced = |(slug, title): &(Named<Str>, Str)| Grantable {
+            slug: slug.what.clone(),
+            title: title.clone(),
+            of_project: false,
+        };
+        return page.advanced.iter().map(advanced).collect();
+    }
     let all = base.rights.grantable.iter();
     let grantable = |(slug, title, of_project): &(Named<Str>, Str, bool)| Grantable {
         slug: slug.what.clone(),
@@ -25,6 +33,18 @@ pub(super) fn sets(
     over_problems: &mut Problems,
     warnings: &mut Problems,
 ) -> Vec<RoleSet> {
+    if base.permissions.is_some() {
+        let misplaced = |role: &&RoleSource| matches!(role.grants, GrantsSource::All(_) | GrantsSource::Changed { .. });
+        for role in over.roles.iter().filter(misplaced) {
+            let message = format!("role `{}` is given by `advanced:` and `types:`, not by `grants:`", role.name.what);
+            over_problems.add(role.name.place, message);
+        }
+        return super::permissions::sets(base, over);
+    }
+    for role in over.roles.iter().filter(|role| matches!(role.grants, GrantsSource::Page(_))) {
+        let message = format!("role `{}` is given by `grants:`, not by `types:` and `advanced:`", role.name.what);
+        over_problems.add(role.name.place, message);
+    }
     if base.rights.roles.is_none() {
         for role in &over.roles {
             let message =
@@ -51,6 +71,7 @@ pub(super) fn sets(
             name: source.name.what.clone(),
             description: source.description.clone(),
             grants: grants.unwrap_or_default(),
+            rules: Vec::new(),
             cloned_from: source.clone.as_ref().map(|clone| clone.what.clone()),
             of_pack: base.roles.iter().any(|role| role.name.what == source.name.what),
             of_overlay: own,

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Names, Scope, split_key};
 use crate::engine::condition::{self, Condition};
-use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource};
+use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource, StepSource};
 use crate::engine::path::{self, Path, Root};
 use crate::engine::policy::{
     ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
@@ -14,7 +14,7 @@ use crate::engine::policy::{
 use crate::engine::said::{RuleSaid, Said, Template};
 use crate::model::decision::Reason;
 use crate::model::id::Str;
-use crate::model::schema::KindNo;
+use crate::model::schema::{KindDef, KindNo};
 use crate::yaml::{Place, Problems, suggestion};
 
 /// The most atoms that one rule can name, and conjunctions that its terms can unfold to.
@@ -50,6 +50,10 @@ impl<'a> Rules<'a> {
             return;
         };
         for kind in kinds {
+            if kind == "*" {
+                self.every_type(source, &actions, problems);
+                continue;
+            }
             let Some(no) = self.names.schema.kind_no(kind) else {
                 let hint = suggestion(kind, self.names.schema.kinds.iter().map(|kind| kind.name.as_str()));
                 problems.add(source.key.place, format!("there is no kind `{kind}`{hint}"));
@@ -65,6 +69,19 @@ impl<'a> Rules<'a> {
                     } else if overlay {
                         problems.add(source.key.place, format!("`{}.{action}` has a rule already", def.name));
                     }
+                }
+            }
+        }
+    }
+
+    /// Every kind that is a type of the tracker and of which there are records.
+    fn every_type(&mut self, source: &'a RuleSource, actions: &[&str], problems: &mut Problems) {
+        let is_type = |def: &KindDef| !def.type_name.is_empty() && !def.rowless;
+        for (no, _) in (0_u16..).zip(&self.names.schema.kinds).filter(|(_, def)| is_type(def)) {
+            for action in actions {
+                let taken = self.actions.get(usize::from(no)).is_some_and(|rules| rules.contains_key(*action));
+                if !taken {
+                    self.action(source, no, action, problems);
                 }
             }
         }
@@ -104,6 +121,8 @@ impl<'a> Rules<'a> {
         let reach = match source.scope.as_ref().map(|scope| (scope.what.as_str(), scope.place)) {
             None => Reach::Resource,
             Some(("project", _)) => Reach::Project,
+            Some(("placed", _)) => Reach::Placed,
+            Some(("trash", _)) => Reach::Trashed,
             Some(("site", _)) => Reach::Site,
             Some(("studio", _)) => Reach::Studio,
             Some((other, place)) => {
@@ -133,10 +152,20 @@ impl<'a> Rules<'a> {
         };
         let mut atoms: Vec<Atom> = Vec::new();
         let any = self.conjunctions(&body.any, &scope, &mut atoms, problems);
-        let all = body.all.iter().map(|text| {
-            Restriction::plain(self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems))
-        });
-        let all = all.collect();
+        let mut any = any;
+        let mut all: Vec<_> = body
+            .all
+            .iter()
+            .map(|text| Restriction::plain(self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems)))
+            .collect();
+        for StepSource { any, otherwise } in &body.steps {
+            let any = self.conjunctions(any, &scope, &mut atoms, problems);
+            all.push(Restriction { code: *otherwise, ..Restriction::plain(any) });
+        }
+        let stepped = !body.steps.is_empty();
+        if stepped {
+            any.push(Conjunction { must: 0, must_not: 0, source: 1 });
+        }
         if atoms.len() > MAX_ATOMS {
             problems.add(body.place, format!("`{name}` names {} atoms; at most {MAX_ATOMS} are possible", atoms.len()));
             return None;
@@ -155,6 +184,7 @@ impl<'a> Rules<'a> {
             alternatives,
             reads_field,
             said: RuleSaid::default(),
+            stepped,
             invalid: None,
         });
         Some(number)
@@ -310,6 +340,10 @@ impl<'a> Rules<'a> {
         if let Some(atom) = complain(self.names.reach_atom(word, scope), place, problems)? {
             return Some(atom);
         }
+        if let Some((operation, says)) = self.names.operation(word) {
+            let test = Test::Condition(Condition::Permission(operation));
+            return Some(Atom { name, test, says, no: None, grant: None });
+        }
         if let Some(wanted) = word.strip_prefix("filter:") {
             let filter = self.names.filters.iter().find(|filter| filter.name.what == wanted)?;
             let conditions = self.filters(&filter.filter.what, scope);
@@ -378,12 +412,21 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
     let team = rule.atoms.iter().any(|atom| matches!(atom.test, Test::Team));
     let stranger = if team { "not in the project's team" } else { "no role reaches this project" };
     RuleSaid {
-        granted: rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect(),
+        granted: match rule.stepped {
+            true => vec![named(0, format!("all that this takes holds: {}", steps_of(rule)))],
+            false => {
+                rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect()
+            }
+        },
         restricted: (1_u16..)
             .zip(&rule.all)
             .map(|(at, restriction)| {
                 let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
-                let needs = || format!("this needs besides: {}", ways.join(", or "));
+                let besides = if rule.stepped { "this takes" } else { "this needs besides" };
+                let needs = || match ways.is_empty() {
+                    true => "nobody may do this".to_owned(),
+                    false => format!("{besides}: {}", ways.join(", or ")),
+                };
                 let text = restriction.message.as_ref().map_or_else(needs, ToString::to_string);
                 Arc::new(Said { rule: rule.restriction_name(tracker, at), text })
             })
@@ -397,6 +440,15 @@ pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
             None => of(Reason::InvalidPolicy),
         },
     }
+}
+
+/// What the steps of a rule take, in their order.
+fn steps_of(rule: &Rule) -> String {
+    let step = |step: &Restriction| {
+        let ways: Vec<_> = step.any.iter().map(|way| words_of(way, rule)).collect();
+        ways.join(" or ")
+    };
+    rule.all.iter().map(step).collect::<Vec<_>>().join("; ")
 }
 
 /// "in the project's team and Supervisor here and not ..."
@@ -434,7 +486,10 @@ fn reads_field(condition: &Condition) -> bool {
         | Condition::HasRole(_)
         | Condition::HoldsRole(_)
         | Condition::Restricted(_)
+        | Condition::Compares(_)
         | Condition::Matches(_) => false,
+        Condition::Live(path) => reads(path),
+        Condition::Permission(operation) => operation.reads_field(),
         Condition::Some { over, holds } => reads(over) || reads_field(holds),
     }
 }

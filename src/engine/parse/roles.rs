@@ -1,5 +1,6 @@
 //! The roles of a policy: names that the tracker has built in, or sets of rights.
 
+use super::permissions::{self, BodyOfRole};
 use super::{Named, name, names};
 use crate::model::id::Str;
 use crate::yaml::{Data, Node, Problems};
@@ -23,6 +24,8 @@ pub(in crate::engine) enum GrantsSource {
     Same,
     /// These rights and no others.
     All(Vec<Named<Str>>),
+    /// What the permission page says of it.
+    Page(BodyOfRole),
     /// What it begins with, changed.
     Changed { add: Vec<Named<Str>>, remove: Vec<Named<Str>> },
 }
@@ -46,6 +49,10 @@ pub(super) fn role(role: Named<Str>, node: &Node, overlay: bool, problems: &mut 
     let mut map = node.map(problems)?;
     let clone = map.take_whole("clone", problems).map(|node| name(node, problems));
     let description = map.take("description").and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
+    if let Some(body) = permissions::body(&mut map, problems) {
+        map.finish(problems);
+        return Some(RoleSource { name: role, title: None, clone, description, grants: GrantsSource::Page(body) });
+    }
     let grants = match map.take_whole("grants", problems) {
         None if clone.is_some() => GrantsSource::Same,
         None => {

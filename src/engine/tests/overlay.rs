@@ -150,7 +150,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "extends: kitsu\nkinds: {wheel: {}}",
-        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, default_role, extends, filters, paths, restrictions, rights, roles, rules, terms",
+        "studio.yaml:2:1: unknown key `kinds`; known here: actions, atoms, buttons, conditions, default_role, extends, extra_types, filters, paths, read_only, restrictions, rights, roles, rules, terms",
     ),
     ("extends: kitsu\nroles: {lead: Lead}", "studio.yaml:2:15: `name: value` lines are needed here, not `Lead`"),
     (

@@ -244,7 +244,7 @@ const POLICIES: [(&str, &str, &str); 31] = [
     ),
     (
         "a pack of a later version",
-        "extends: flow",
+        "extends: shotgrid",
         "policy.yaml:1:10: there is no built-in pack `shotgrid`; known here: flow, ftrack, kitsu, limecraft",
     ),
     ("two packs", "extends: [kitsu, flow]", "policy.yaml:1:10: a text is needed here, not a list"),
@@ -372,7 +372,7 @@ const STUDIOS: [(&str, &str, &str); 14] = [
     ("a list", "- ada", "studio.yaml:1:1: `name: value` lines are needed here, not a list"),
     (
         "another pack",
-        "pack: flow\nperson: []",
+        "pack: shotgrid\nperson: []",
         "studio.yaml:1:7: there is no built-in pack `shotgrid`; known here: flow, ftrack, kitsu, limecraft",
     ),
     (
