@@ -25,7 +25,7 @@ use stagedoor::model::id::Id;
 use stagedoor::model::query::{Query, Subject};
 use text::Yaml;
 
-const PACK: &str = "tests/cases/policies/flow-studio.yaml";
+const PACK: &str = "policy/flow.yaml";
 
 fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

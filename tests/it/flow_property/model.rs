@@ -52,10 +52,12 @@ const TYPES: [&str; 19] = [
 ];
 
 /// Fields that are the other end of another type's field: type, field, that other type and its field.
-pub(super) const BACKS: [(&str, &str, &str, &str); 3] = [
+pub(super) const BACKS: [(&str, &str, &str, &str); 5] = [
     ("Shot", "tasks", "Task", "entity"),
     ("Asset", "tasks", "Task", "entity"),
     ("HumanUser", "groups", "Group", "users"),
+    ("Department", "users", "HumanUser", "department"),
+    ("Task", "sg_versions", "Version", "sg_task"),
 ];
 
 const NEVER_ON_ANY: [&str; 6] =
