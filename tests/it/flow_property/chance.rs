@@ -327,24 +327,31 @@ fn row(name: &str, chance: &mut StdRng) -> Row {
     Row { fields: fields.collect(), trashed: once(if asks(name) { 25 } else { 8 }, chance) }
 }
 
-/// Every row that there can be, most of them there.
+/// Every row that there can be.
 pub(super) fn fill(site: &mut Site, chance: &mut StdRng) -> Vec<Change> {
     let mut changes: Vec<_> = site.schema.iter().map(|(name, fields)| described(name, fields)).collect();
     for (name, most, _) in TYPES.into_iter().filter(|(name, ..)| site.schema.contains_key(*name)) {
         for id in 1..=most {
-            if !once(if asks(name) { 50 } else { 12 }, chance) {
-                let link = (name.to_owned(), id.to_string());
-                let row = row(name, chance);
-                changes.push(Change::Upsert(record(&link, &row)));
-                site.rows.insert(link, row);
-            }
+            let link = (name.to_owned(), id.to_string());
+            let row = row(name, chance);
+            changes.push(Change::Upsert(record(&link, &row)));
+            site.rows.insert(link, row);
         }
     }
     changes
 }
 
-/// Changes the site somewhere, and says what a connector would hand over. `odd` are the rows that are not understood.
-pub(super) fn change(site: &mut Site, odd: &mut BTreeSet<Link>, chance: &mut StdRng) -> Change {
+/// Changes the site somewhere, and says what a connector would hand over. `gone` are the rows that vanished or are not
+/// understood; they soon come back.
+pub(super) fn change(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut StdRng) -> Change {
+    if let Some((name, id)) = gone.iter().choose(chance).cloned().filter(|_| once(3, chance)) {
+        let name = TYPES.iter().find(|(own, ..)| *own == name).map_or("", |(own, ..)| own);
+        gone.remove(&(name.to_owned(), id.clone()));
+        let row = row(name, chance);
+        let record = record(&(name.to_owned(), id.clone()), &row);
+        site.rows.insert((name.to_owned(), id), row);
+        return Change::Upsert(record);
+    }
     if once(40, chance) {
         return schema_change(site, chance);
     }
@@ -356,19 +363,16 @@ pub(super) fn change(site: &mut Site, odd: &mut BTreeSet<Link>, chance: &mut Std
     };
     let link = (name.to_owned(), chance.random_range(1..=most).to_string());
     let object = ObjectRef::new(&snake(name), &link.1);
-    let heals = odd.remove(&link);
-    match chance.random_range(0..16) {
-        0 if !asks(name) || once(3, chance) => {
-            site.rows.remove(&link);
-            return Change::Remove(object);
-        }
-        1 if !heals && (!asks(name) || once(3, chance)) => {
-            site.rows.remove(&link);
-            odd.insert(link);
-            return Change::Quarantine { object, problem: "odd".into() };
-        }
-        _ => {}
+    if once(12, chance) && (!asks(name) || once(3, chance)) {
+        site.rows.remove(&link);
+        gone.insert(link);
+        return if once(2, chance) {
+            Change::Remove(object)
+        } else {
+            Change::Quarantine { object, problem: "odd".into() }
+        };
     }
+    gone.remove(&link);
     let row = match site.rows.get_mut(&link) {
         None => site.rows.entry(link.clone()).or_insert_with(|| row(name, chance)),
         Some(held) => {
@@ -480,14 +484,16 @@ fn role(chance: &mut StdRng) -> Role {
         advanced.insert("see_all_projects".into());
     }
     let mut types = BTreeMap::new();
-    if !once(4, chance) {
-        types.insert("*".into(), type_rules("*", chance));
-    }
+    types.insert("*".into(), type_rules("*", chance));
     for (name, _, fields) in TYPES {
         if !fields.is_empty() && once(2, chance) {
             types.insert(name.into(), type_rules(name, chance));
         }
     }
+    // What says nothing is left out.
+    types.retain(|_, TypeRules { see, create, edit, retire, fields }| {
+        !fields.is_empty() || [see, create, edit, retire].into_iter().any(|rule| rule.is_some())
+    });
     Role { clone: None, advanced: (!once(6, chance)).then_some(advanced), types }
 }
 
@@ -517,7 +523,9 @@ fn type_rules(name: &str, chance: &mut StdRng) -> TypeRules {
         }
         let see = once(4, chance).then(|| rule(name, chance));
         let edit = often(chance).then(|| rule(name, chance));
-        rules.fields.insert((*field).into(), FieldRules { see, edit, values });
+        if see.is_some() || edit.is_some() || !values.is_empty() {
+            rules.fields.insert((*field).into(), FieldRules { see, edit, values });
+        }
     }
     rules
 }
@@ -588,7 +596,7 @@ fn compared(data_type: &str, valid: &[&str], chance: &mut StdRng) -> (&'static s
     let values = match relation {
         "in" | "not_in" => (0..chance.random_range(1..=3)).map(|_| one(chance)).collect(),
         "between" => vec![one(chance), one(chance)],
-        "type_is" | "type_is_not" => vec![Operand::Text(pick(&["HumanUser", "Group", "Task", "Shot", "Project", "ClientUser"], chance).into())],
+        "type_is" | "type_is_not" => vec![Operand::Text(pick(&["HumanUser", "Group", "Task", "Shot", "Project", "ApiUser"], chance).into())],
         _ => vec![one(chance)],
     };
     (relation, values)
@@ -605,7 +613,11 @@ fn operand(data_type: &str, valid: &[&str], chance: &mut StdRng) -> Operand {
         "date_time" => text(pick(&TIMES, chance)),
         "checkbox" => Operand::Flag(once(2, chance)),
         _ if once(2, chance) => Operand::Me,
-        _ => Operand::Link(some_link(valid, chance)),
+        // A roles file names types that are served only.
+        _ => match some_link(valid, chance) {
+            (name, id) if name == "ClientUser" => Operand::Link(("ApiUser".into(), id)),
+            link => Operand::Link(link),
+        },
     }
 }
 
@@ -668,13 +680,14 @@ pub(super) fn question(chance: &mut StdRng) -> Question {
         _ => Some(Plain::Text(pick(&["ip", "rev", "fin", "FIN", "omt", "Fin", "wtg"], chance).into())),
     };
     let creates = action == "create";
+    let most = most.max(1) + u32::from(once(8, chance));
     Question {
         who,
         action: action.into(),
         field: field.into(),
         value,
         kind: if once(60, chance) { "client_users".into() } else { snake(name) },
-        id: if creates { String::new() } else { chance.random_range(1..=most.max(1)).to_string() },
+        id: if creates { String::new() } else { chance.random_range(1..=most).to_string() },
         project: (creates && !once(5, chance)).then(|| chance.random_range(1..=5).to_string()),
     }
 }

@@ -285,6 +285,17 @@ impl Site {
         held.filter_map(|atom| if let Atom::Link(link) = atom { Some(link) } else { None }).collect()
     }
 
+    /// The rows, one in a line; what is null is left out.
+    pub(super) fn told(&self) -> String {
+        let lines = self.rows.iter().map(|((name, id), row)| {
+            let trashed = if row.trashed { " (in the trash)" } else { "" };
+            let fields = row.fields.iter().filter(|(_, value)| **value != Plain::Null && **value != Plain::Links(vec![]));
+            let fields: Vec<_> = fields.map(|(field, value)| format!("{field}={value:?}")).collect();
+            format!("{name} {id}{trashed}: {}\n", fields.join(" "))
+        });
+        lines.collect()
+    }
+
     fn text(&self, at: &Link, field: &str) -> Option<String> {
         match self.held(at, field).into_iter().next() {
             Some(Atom::Text(text)) => Some(text),

@@ -95,13 +95,13 @@ impl Rules {
         let mut text = String::from("extends: flow\n");
         let names = |names: &mut dyn Iterator<Item = &String>| names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
         writeln!(text, "extra_types: [{}]", names(&mut self.extra_types.iter())).unwrap();
-        text.push_str("read_only:\n");
-        for (name, fields) in &self.read_only {
-            writeln!(text, "  {name}: [{}]", names(&mut fields.iter())).unwrap();
+        for (at, (name, fields)) in self.read_only.iter().enumerate() {
+            let key = if at == 0 { "read_only:\n" } else { "" };
+            writeln!(text, "{key}  {name}: [{}]", names(&mut fields.iter())).unwrap();
         }
-        text.push_str("conditions:\n");
-        for (name, condition) in &self.conditions {
-            writeln!(text, "  {}: {}", quoted(name), condition.text()).unwrap();
+        for (at, (name, condition)) in self.conditions.iter().enumerate() {
+            let key = if at == 0 { "conditions:\n" } else { "" };
+            writeln!(text, "{key}  {}: {}", quoted(name), condition.text()).unwrap();
         }
         text.push_str("roles:\n");
         for (code, role) in &self.roles {
