@@ -40,6 +40,7 @@ use crate::engine::policy::Policy;
 use crate::engine::{CaseKey, Followed};
 use crate::model::change::{Batch, Change, Dep, Touched};
 use crate::model::id::{ObjectRef, Str};
+use crate::model::schema::Schema;
 use freshness::Age;
 use pending::Pending;
 
@@ -85,6 +86,11 @@ pub struct Authorizer {
     /// What was last complained about: said once.
     complaints: Mutex<Vec<String>>,
 }
+
+/// A policy needs another mirror than the one that there is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it looks at what is not mirrored ({0})")]
+pub struct OtherMirror(String);
 
 /// What is swapped and read together: the mirror and the policy that is laid over it.
 #[derive(Debug)]
@@ -199,8 +205,19 @@ impl Authorizer {
         self.forgotten.load(Ordering::Relaxed)
     }
 
+    /// What the mirror is made for.
+    pub fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.mirror.read().policy.schema)
+    }
+
     /// Puts another policy in force. It must be made for the same tracker; the mirror stays.
-    pub fn set_policy(&self, policy: Policy) {
+    ///
+    /// # Errors
+    /// Where it looks at fields or kinds that the mirror was not made for: what of them is new. The old policy stays.
+    pub fn set_policy(&self, policy: Policy) -> Result<(), OtherMirror> {
+        if let Some(new) = self.mirror.read().policy.schema.lacks(&policy.schema) {
+            return Err(OtherMirror(new));
+        }
         // While a snapshot is compared under the read guard, a waiting writer would keep every check waiting.
         let _turn = self.writing.lock();
         let mut policy = policy;
@@ -213,6 +230,7 @@ impl Authorizer {
         drop(old);
         self.applied.notify_waiters();
         self.complain();
+        Ok(())
     }
 
     /// Says that the tracker has changed these objects and that re-reading them is under way. Counted: clear as often.

@@ -54,11 +54,18 @@ impl PolicyFile {
             let read = tokio::fs::read_to_string(&self.path).await;
             let Some(text) = self.settled(read) else { continue };
             let file = self.path.display().to_string();
-            match Policy::load(&self.pack, Some((&file, &text))) {
+            match Policy::load_over(&self.pack, Some((&file, &text)), &authorizer.schema()) {
                 Ok(policy) => {
                     warn_of(&policy);
-                    tracing::info!(file, digest = policy.digest, "the policy changed and is in force");
-                    authorizer.set_policy(policy);
+                    let digest = policy.digest.clone();
+                    match authorizer.set_policy(policy) {
+                        Ok(()) => tracing::info!(file, digest, "the policy changed and is in force"),
+                        Err(why) => tracing::error!(
+                            file,
+                            "the policy changed and is not in force: {why}; restart stagedoor to read that too. The old \
+                             one stays in force"
+                        ),
+                    }
                 }
                 Err(problems) => {
                     tracing::error!(file, "the policy changed and is wrong; the old one stays in force:\n{problems}");

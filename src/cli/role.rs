@@ -199,6 +199,16 @@ fn title<'g>(grantable: &'g [Grantable], slug: &'g str) -> &'g str {
     grantable.iter().find(|right| right.slug == slug).map_or(slug, |right| right.title.as_str())
 }
 
+/// How much a role grants.
+fn counted(role: &RoleSet) -> String {
+    let grants = permissions(role.grants.len());
+    match role.rules.len() {
+        0 => grants,
+        1 => format!("{grants}, 1 rule"),
+        count => format!("{grants}, {count} rules"),
+    }
+}
+
 fn permissions(count: usize) -> String {
     format!("{count} permission{}", if count == 1 { "" } else { "s" })
 }

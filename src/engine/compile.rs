@@ -7,6 +7,7 @@ mod reach;
 mod restrictions;
 mod roles;
 pub(super) mod rules;
+mod sentences;
 
 use std::sync::Arc;
 
@@ -82,19 +83,20 @@ pub(super) struct Names<'a> {
     pub(super) recorded: &'a dyn Fn(&str) -> bool,
 }
 
-/// Compiles a pack, overlaid by `over` (file name and source).
+/// Compiles a pack, overlaid by `over` (file name and source), for a mirror that holds at least what `mirror` does.
 pub(super) fn policy(
     base: Source,
     over: Option<(&str, Source)>,
     pack: &str,
     digest: String,
+    mirror: &Schema,
 ) -> Result<Policy, Problems> {
     let base_file = format!("policy/{pack}.yaml");
     let mut problems = Problems::new(&base_file);
     let (over_file, over) = over.unwrap_or_default();
     let mut base = base;
     let mut over_problems = Problems::new(over_file);
-    permissions::extend(&mut base, &over, &mut over_problems);
+    permissions::extend(&mut base, &over, mirror, &mut over_problems);
     let schema = kinds::schema(&base, &mut problems);
     let mut problems = problems.into_result(()).map(|()| Problems::new(&base_file))?;
     let titled = |role: &RoleSource| Some((role.name.what.clone(), role.title.as_ref()?.what.clone()));
@@ -165,7 +167,7 @@ pub(super) fn policy(
         sources,
         warnings,
     };
-    rules::say(&mut policy);
+    sentences::say(&mut policy);
     Ok(policy)
 }
 

@@ -100,12 +100,12 @@ fn alternative<'v>(
                 _ => None,
             };
             let text = match (truth, &atom.no) {
-                (_, None) if by_role.is_some() => format!("{}; {}", atom.says, by_role.unwrap_or_default()),
                 (Truth::Yes, _) => atom.says.to_string(),
                 (Truth::No, Some(no)) => no.fill(policy, walk),
                 (Truth::No, None) => format!("not {}", atom.says),
                 (Truth::Unknown, _) => format!("not known: {}", atom.says),
             };
+            let text = by_role.map_or(text.clone(), |rule| format!("{text} ({rule})"));
             steps.push(Step { rule: atom.name.to_string(), text, outcome: truth.into(), steps: Vec::new() });
         }
         if unwanted & bit != 0 {

@@ -155,7 +155,7 @@ pub(super) fn step(word: &str, at: KindNo, schema: &Schema) -> Result<(Step, Opt
     if table == schema.subject.project && word == "members" {
         return Ok((Step::Roster, Some(schema.subject.kind)));
     }
-    if word == "projects" && !def.type_name.is_empty() {
+    if word == "in_projects" && !def.type_name.is_empty() {
         return Ok((Step::Projects, Some(schema.subject.project)));
     }
     if table == schema.subject.kind

@@ -36,6 +36,8 @@ pub(super) struct Permissions {
     /// Rules that can never allow, and why.
     pub(super) problems: Vec<String>,
     pub(super) never: NeverEditable,
+    /// What whoever writes roles should know.
+    pub(super) note: Str,
     pub(super) site: Site,
 }
 

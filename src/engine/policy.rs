@@ -187,6 +187,8 @@ pub(super) struct Conjunction {
 #[derive(Debug)]
 pub(super) struct Restriction {
     pub(super) any: Vec<Conjunction>,
+    /// The same in a few words, where there are any.
+    pub(super) says: Option<Str>,
     /// What is said where none of them holds.
     pub(super) code: Reason,
     /// What the overlay calls it, and what it says to whoever it denies.
@@ -197,7 +199,7 @@ pub(super) struct Restriction {
 impl Restriction {
     /// One without a name.
     pub(super) fn plain(any: Vec<Conjunction>) -> Self {
-        Self { any, code: Reason::Restricted, name: None, message: None }
+        Self { any, says: None, code: Reason::Restricted, name: None, message: None }
     }
 }
 
@@ -207,6 +209,15 @@ impl Policy {
     /// # Errors
     /// All problems of the overlay at once; of the pack only if it is broken itself.
     pub fn load(pack: &str, overlay: Option<(&str, &str)>) -> Result<Self, Problems> {
+        Self::load_over(pack, overlay, &Schema::default())
+    }
+
+    /// The same over a mirror that there is: what that holds and this policy has no need of stays, so that the policy fits it
+    /// unless it needs more.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn load_over(pack: &str, overlay: Option<(&str, &str)>, mirror: &Schema) -> Result<Self, Problems> {
         let (name, text) = find_pack(pack).map_err(|message| {
             let mut problems = Problems::new("policy");
             problems.add(yaml::Place::default(), message);
@@ -224,7 +235,7 @@ impl Policy {
             }
         };
         let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        compile::policy(base, over, name, digest)
+        compile::policy(base, over, name, digest, mirror)
     }
 
     /// The built-in pack that an overlay's text extends.
@@ -270,6 +281,12 @@ impl Policy {
     /// roles are built into the tracker (Kitsu) or told by it (Limecraft).
     pub fn role_sets(&self) -> &[RoleSet] {
         &self.role_sets
+    }
+
+    /// What whoever writes roles should know, where they are what a permission page says: permissions about no object, and
+    /// rules by type and field.
+    pub fn page_note(&self) -> Option<&str> {
+        self.permissions.as_ref().map(|page| page.note.as_str())
     }
 
     /// The rights that roles can be given, in the pack's order.

@@ -1,7 +1,10 @@
 //! From the words of a question to handles of the mirror: who, which rule, on what, where.
 
+pub(super) mod place;
+
 use smallvec::SmallVec;
 
+use self::place::{described_place, place_of, project};
 use super::path::Path;
 use super::permissions::{NewValue, Permissions};
 use super::policy::{Policy, Reach, RoleRights, Rule};
@@ -73,6 +76,21 @@ pub enum Resolved<'q> {
     Missing(ObjectRef),
 }
 
+/// Why there is no case.
+enum Stop {
+    Decided { decision: Decision, reads: Vec<Dep> },
+    Missing(ObjectRef),
+}
+
+impl From<Stop> for Resolved<'_> {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Decided { decision, reads } => Self::Decided { decision, reads },
+            Stop::Missing(object) => Self::Missing(object),
+        }
+    }
+}
+
 /// Everything that a cached decision depends on besides the mirror, as typed values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CaseKey {
@@ -90,15 +108,15 @@ pub struct CaseKey {
 /// Finds the subject, the rule and the resource of a question. What the caller tells of an object that could be read
 /// from the tracker is not looked at: it is missing.
 pub fn resolve<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
-    find(policy, view, query, false).map_or_else(|resolved| resolved, Resolved::Case)
+    find(policy, view, query, false).map_or_else(Into::into, Resolved::Case)
 }
 
 /// The same where the tracker could not be read: what the caller tells then stands for the record.
 pub fn resolve_told<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>) -> Resolved<'q> {
-    find(policy, view, query, true).map_or_else(|resolved| resolved, Resolved::Case)
+    find(policy, view, query, true).map_or_else(Into::into, Resolved::Case)
 }
 
-fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Resolved<'q>> {
+fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool) -> Result<Case<'q>, Stop> {
     let subject = subject(view, query.subject)?;
     let unknown_action = || decided(Reason::ActionUnknown, &[]);
     let kind = policy.kind_of(view, query.kind).ok_or_else(unknown_action)?;
@@ -182,7 +200,7 @@ fn declared<'q>(
     kind: KindNo,
     query: &'q Query<'q>,
     told: bool,
-) -> Result<Case<'q>, Resolved<'q>> {
+) -> Result<Case<'q>, Stop> {
     let Some(list) = policy.declarations.list else { return Err(decided(Reason::ActionUnknown, &[])) };
     let (resource, project) = resource(view, kind, query, told, false)?;
     let Place::Project(at) = project else { return Err(decided(Reason::ResourceUnknown, &[])) };
@@ -237,11 +255,11 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
     named
 }
 
-fn decided<'q>(code: Reason, reads: &[Dep]) -> Resolved<'q> {
-    Resolved::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
+fn decided(code: Reason, reads: &[Dep]) -> Stop {
+    Stop::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
 }
 
-fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>> {
+fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
     let schema = view.schema();
     let def = &schema.subject;
     let found = match (subject, def.bot) {
@@ -282,7 +300,7 @@ fn subject<'q>(view: View<'_>, subject: Subject<'_>) -> Result<Key, Resolved<'q>
 }
 
 /// Whether somebody may act at all.
-fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
+fn active(view: View<'_>, key: Key, row: &Row) -> Result<(), Stop> {
     let def = &view.schema().subject;
     let active = match (row.cell(def.active), &def.active_is) {
         (Cell::Bool(active), None) => *active,
@@ -292,7 +310,7 @@ fn active<'q>(view: View<'_>, key: Key, row: &Row) -> Result<(), Resolved<'q>> {
     if active { Ok(()) } else { Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])) }
 }
 
-fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
+fn record<'v>(view: View<'v>, key: Key) -> Result<&'v Row, Stop> {
     let reads = [Dep::Node(key)];
     match view.state(key) {
         State::Record(row) if !row.trashed => Ok(row),
@@ -301,13 +319,13 @@ fn record<'v, 'q>(view: View<'v>, key: Key) -> Result<&'v Row, Resolved<'q>> {
     }
 }
 
-fn resource<'q>(
+fn resource(
     view: View<'_>,
     kind: KindNo,
     query: &Query<'_>,
     told: bool,
     trashed: bool,
-) -> Result<(Target, Place), Resolved<'q>> {
+) -> Result<(Target, Place), Stop> {
     let schema = view.schema();
     let (lazy, heeded) = schema.kind(schema.table_of(kind)).map_or((false, false), |def| (def.lazy, def.told));
     let key = view.find(kind, &query.id);
@@ -329,7 +347,7 @@ fn resource<'q>(
             if told && query.properties.is_some() {
                 Ok((Target::Described, described_place(view, kind, query)))
             } else {
-                Err(Resolved::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
+                Err(Stop::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
             }
         }
         None | Some((_, State::Unknown)) if heeded && !lazy => match project(view, query) {
@@ -341,12 +359,7 @@ fn resource<'q>(
 }
 
 /// Where an object of the kind would be made.
-fn placed<'q>(
-    view: View<'_>,
-    kind: KindNo,
-    query: &Query<'_>,
-    role: Option<(&Permissions, u16)>,
-) -> Result<Place, Resolved<'q>> {
+fn placed(view: View<'_>, kind: KindNo, query: &Query<'_>, role: Option<(&Permissions, u16)>) -> Result<Place, Stop> {
     match role.and_then(|(page, _)| page.is_placed(view.schema(), kind)) {
         Some(false) => Ok(Place::Site),
         Some(true) if query.project.is_some() => match project(view, query) {
@@ -354,108 +367,6 @@ fn placed<'q>(
             Place::Site | Place::Unknown => Err(decided(Reason::ResourceUnknown, &[])),
         },
         Some(true) | None => Err(decided(Reason::Indeterminate, &[])),
-    }
-}
-
-/// The project of an object: itself, the one it names, or that of the object it hangs on. Never what a caller says.
-pub(super) fn place_of(view: View<'_>, key: Key) -> Place {
-    let schema = view.schema();
-    let Some(row) = view.row(key) else { return Place::Unknown };
-    let table = schema.table_of(row.kind);
-    if table == schema.subject.project {
-        return Place::Project(key);
-    }
-    if let Some(project) = row.project {
-        return there(view, project);
-    }
-    match schema.kind(table).and_then(|def| def.project_from) {
-        None => Place::Site,
-        Some(field) => row.cell(field).refs().first().map_or(Place::Unknown, |on| place_on(view, *on)),
-    }
-}
-
-/// A project that the tracker does not have (any more) is none that anybody could be in.
-fn there(view: View<'_>, project: Key) -> Place {
-    match view.state(project) {
-        State::Record(_) | State::Quarantined(_) => Place::Project(project),
-        State::Unknown | State::Gone => Place::Unknown,
-    }
-}
-
-/// The project of an object that another one hangs on; it may be a project itself.
-fn place_on(view: View<'_>, on: Key) -> Place {
-    if let Some(project) = view.row(on).and_then(|row| row.project) {
-        return there(view, project);
-    }
-    let project = view.id(on).and_then(|id| view.find(view.schema().subject.project, id));
-    project.filter(|key| view.row(*key).is_some()).map_or(Place::Unknown, Place::Project)
-}
-
-/// The project of an object that a caller describes: that of what it hangs on, as the mirror has it, before any that the
-/// caller names.
-fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
-    let schema = view.schema();
-    let def = schema.kind(schema.table_of(kind));
-    let property = |name: &str| query.properties.as_deref()?.get(name).filter(|value| **value != Value::Null);
-    let from = def.and_then(|def| def.fields.get(usize::from(def.project_from?)));
-    let told_project = def.and_then(|def| def.told_project.as_ref());
-    if let Some(field) = from {
-        let on = property(&field.name).map(|on| on.as_text().map(|id| hangs_on(view, field.target, &Id::from(id))));
-        match on {
-            Some(Some(Some(place))) => return place,
-            // Nothing is said or known of it: perhaps it is of a kind that is read on first use.
-            None | Some(Some(None)) if told_project.is_some() => {}
-            _ => return Place::Unknown,
-        }
-    }
-    let told = told_project.and_then(|name| property(name));
-    let told = told.map(|id| id.as_text().map_or(Place::Unknown, |id| found_project(view, &Id::from(id))));
-    match (told, project(view, query)) {
-        (None, place) => place.or_unknown(),
-        (Some(place), Place::Site) => place,
-        // Two that differ tell none.
-        (Some(place), named) => {
-            if place == named {
-                place
-            } else {
-                Place::Unknown
-            }
-        }
-    }
-}
-
-/// Where the object with this id is, of the kind or of one that an id may be of instead; `None` where nobody has heard of
-/// it.
-fn hangs_on(view: View<'_>, kind: Option<KindNo>, id: &Id) -> Option<Place> {
-    let schema = view.schema();
-    let table = schema.table_of(kind?);
-    let instead = schema.kind(table).into_iter().flat_map(|def| &def.links).filter(|link| link.either);
-    let tables = [table].into_iter().chain(instead.map(|link| schema.table_of(link.target)));
-    for key in tables.chain([schema.subject.project]).filter_map(|table| view.find(table, id)) {
-        match view.state(key) {
-            State::Record(_) => return Some(place_of(view, key)),
-            // It is there, and where is not known.
-            State::Quarantined(_) => return Some(Place::Unknown),
-            State::Unknown | State::Gone => {}
-        }
-    }
-    None
-}
-
-/// The project that the caller names.
-fn project(view: View<'_>, query: &Query<'_>) -> Place {
-    query.project.as_ref().map_or(Place::Site, |id| found_project(view, id))
-}
-
-fn found_project(view: View<'_>, id: &Id) -> Place {
-    let live = |key: &Key| view.row(*key).is_some_and(|row| !row.trashed);
-    let found = view.find(view.schema().subject.project, id).filter(live);
-    found.map_or(Place::Unknown, Place::Project)
-}
-
-impl Place {
-    fn or_unknown(self) -> Self {
-        if self == Self::Site { Self::Unknown } else { self }
     }
 }
 

@@ -6,6 +6,7 @@ mod ftrack;
 pub(in crate::engine) mod limecraft;
 mod logic;
 mod overlay;
+mod permissions;
 mod resolve;
 
 use super::policy::Policy;

@@ -148,6 +148,29 @@ impl Schema {
         self.kind(no).map_or(no, |kind| kind.table)
     }
 
+    /// What another schema has and this one has not, in words; `None` where they are the same.
+    pub fn lacks(&self, other: &Self) -> Option<String> {
+        if self == other {
+            return None;
+        }
+        let mut new = Vec::new();
+        for kind in &other.kinds {
+            let known = self.kinds.iter().find(|known| known.name == kind.name);
+            let fields = kind.fields.iter().map(|field| &field.name).chain(kind.backs.iter().map(|back| &back.name));
+            match known {
+                None => new.push(kind.name.to_string()),
+                Some(known) => {
+                    let known = |name: &Str| known.field_no(name).is_some() || known.back_no(name).is_some();
+                    new.extend(fields.filter(|name| !known(name)).map(|name| format!("{}.{name}", kind.name)));
+                }
+            }
+        }
+        if new.is_empty() {
+            new.push("less than is mirrored now".to_owned());
+        }
+        Some(new.join(", "))
+    }
+
     /// The kind that a link calls so.
     pub fn linked_kind(&self, type_name: &str) -> Option<KindNo> {
         let called = |name: &str| self.kinds.iter().position(|kind| kind.type_name == name);

@@ -153,7 +153,10 @@ async fn a_new_policy_keeps_the_settings_actions() {
     let platform = Platform::new();
     let before = platform.answers().await;
     let overlay = "extends: limecraft\nrights: {known: [SOMETHING]}\n";
-    platform.authorizer.set_policy(Policy::load("limecraft", Some(("o.yaml", overlay))).unwrap());
+    platform
+        .authorizer
+        .set_policy(Policy::load("limecraft", Some(("o.yaml", overlay))).unwrap())
+        .expect("needs no other mirror");
     let allowed = |answers: &Answers| answers.values().map(|(allowed, _)| *allowed).collect::<Vec<_>>();
     assert_eq!(allowed(&platform.answers().await), allowed(&before));
     platform.authorizer.apply(Batch::Delta(vec![Change::Remove(ObjectRef::new("action", "1/share"))]));

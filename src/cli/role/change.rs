@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::diff::Difference;
 use super::store::Opened;
-use super::{find, output, permissions};
+use super::{counted, find, output};
 use crate::engine::policy::Policy;
 use crate::engine::roles::RoleSet;
 use crate::yaml::edit::{self, Value};
@@ -39,7 +39,12 @@ pub(super) fn create(
             slugs.push(slug.clone());
         }
     }
-    add(opened, name, ("grants", Value::List(slugs)), description)
+    add(opened, name, (grants_key(opened), Value::List(slugs)), description)
+}
+
+/// The key under which a role's body lists what it is given.
+fn grants_key(opened: &Opened) -> &'static str {
+    if opened.policy.page_note().is_some() { "advanced" } else { "grants" }
 }
 
 /// The permission that was probably meant, or how to find it.
@@ -63,8 +68,9 @@ pub(super) fn delete(opened: &Opened, name: &str) -> Result<ExitCode, String> {
         }
         (false, _) => {
             return Err(format!(
-                "`{name}` is built in and stays; to have it grant nothing, write `{name}: {{grants: []}}` under \
+                "`{name}` is built in and stays; to have it grant nothing, write `{name}: {{{}: []}}` under \
                  `roles:` in {}",
+                grants_key(opened),
                 opened.name
             ));
         }
@@ -174,11 +180,11 @@ fn changed_roles(old: &Policy, new: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for role in new.role_sets() {
         match old.role_sets().iter().find(|known| known.name == role.name) {
-            None => lines.push(format!("{} grants {}", role.name, permissions(role.grants.len()))),
+            None => lines.push(format!("{} grants {}", role.name, counted(role))),
             Some(known) => {
-                let difference = Difference::between(&role.grants, &known.grants);
+                let difference = Difference::between(role, known);
                 if !difference.is_empty() {
-                    lines.push(format!("{} now grants {}:", role.name, permissions(role.grants.len())));
+                    lines.push(format!("{} now grants {}:", role.name, counted(role)));
                     lines.extend(difference.lines(new.grantable()));
                 }
             }

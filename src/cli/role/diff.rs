@@ -19,7 +19,13 @@ pub(super) struct Difference<'r> {
 
 impl<'r> Difference<'r> {
     /// What `role` grants compared with `other`.
-    pub(super) fn between(role: &'r [Str], other: &'r [Str]) -> Self {
+    pub(super) fn between(role: &'r RoleSet, other: &'r RoleSet) -> Self {
+        let (grants, rules) = (Self::of(&role.grants, &other.grants), Self::of(&role.rules, &other.rules));
+        Self { more: [grants.more, rules.more].concat(), less: [grants.less, rules.less].concat() }
+    }
+
+    /// What `role` has compared with `other`.
+    pub(super) fn of(role: &'r [Str], other: &'r [Str]) -> Self {
         let only = |these: &'r [Str], those: &[Str]| these.iter().filter(|slug| !those.contains(slug)).collect();
         Self { more: only(role, other), less: only(other, role) }
     }
@@ -30,7 +36,11 @@ impl<'r> Difference<'r> {
 
     /// A line for each permission, `+` for more.
     pub(super) fn lines(&self, grantable: &[Grantable]) -> Vec<String> {
-        let row = |mark: &str, slug: &Str| [format!("  {mark}"), title(grantable, slug).to_owned(), slug.to_string()];
+        let row = |mark: &str, slug: &Str| {
+            let title = title(grantable, slug);
+            let slug = if title == slug { String::new() } else { slug.to_string() };
+            [format!("  {mark}"), title.to_owned(), slug]
+        };
         let more = self.more.iter().map(|slug| row("+", slug));
         show::table(&more.chain(self.less.iter().map(|slug| row("-", slug))).collect::<Vec<_>>())
     }
@@ -44,7 +54,7 @@ pub(super) fn run(opened: &Opened, name: &str, other: Option<&str>, json: bool) 
         Some(other) => (other.to_owned(), find(policy.role_sets(), other)?),
         None => base(role, policy, &built_in)?,
     };
-    let difference = Difference::between(&role.grants, &other.grants);
+    let difference = Difference::between(role, other);
     if json {
         let slugs = |list: &[&Str]| list.iter().map(|slug| slug.to_string()).collect::<Vec<_>>();
         let (more, less) = (slugs(&difference.more), slugs(&difference.less));

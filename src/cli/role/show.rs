@@ -18,8 +18,13 @@ pub(super) fn list(opened: &Opened, json: bool) -> ExitCode {
     }
     let mut rows = vec![["ROLE", "FROM", "PERMISSIONS", "DESCRIPTION"].map(str::to_owned)];
     rows.extend(policy.role_sets().iter().map(|role| {
+        let rules = match role.rules.len() {
+            0 => String::new(),
+            1 => ", 1 rule".to_owned(),
+            count => format!(", {count} rules"),
+        };
         let name = if is_default(role) { format!("{} (default)", role.name) } else { role.name.to_string() };
-        let count = format!("{} of {}", role.grants.len(), policy.grantable().len());
+        let count = format!("{} of {}{rules}", role.grants.len(), policy.grantable().len());
         [name, origin(role), count, role.description.to_string()]
     }));
     table(&rows).iter().for_each(output::say);
@@ -53,6 +58,11 @@ pub(super) fn show(opened: &Opened, name: &str, json: bool) -> Result<ExitCode, 
         };
         table(&rights.iter().map(row).collect::<Vec<_>>()).iter().for_each(output::say);
     }
+    if !role.rules.is_empty() {
+        output::say("\nObjects and fields:");
+        role.rules.iter().for_each(|rule| output::say(format_args!("  {rule}")));
+    }
+    policy.page_note().into_iter().for_each(|note| output::say(format_args!("\n{note}")));
     Ok(ExitCode::SUCCESS)
 }
 

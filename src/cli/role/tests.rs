@@ -24,9 +24,9 @@ fn the_lines_that_differ_have_numbers() {
 fn more_and_less() {
     let slugs = |text: &str| text.split_whitespace().map(Str::from).collect::<Vec<_>>();
     let (role, other) = (slugs("a b"), slugs("b c d"));
-    let Difference { more, less } = Difference::between(&role, &other);
+    let Difference { more, less } = Difference::of(&role, &other);
     assert_eq!((more, less), (vec![&role[0]], vec![&other[1], &other[2]]));
-    assert!(Difference::between(&role, &role).is_empty());
+    assert!(Difference::of(&role, &role).is_empty());
 }
 
 #[test]

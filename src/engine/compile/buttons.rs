@@ -1,7 +1,8 @@
 //! Compiles actions that ask for rights, filters and roles, whether a studio's overlay or a record of the tracker
 //! declares them, to the same rules as all others.
 
-use super::rules::{Rules, rule_said};
+use super::rules::Rules;
+use super::sentences::rule_said;
 use super::{Names, Scope};
 use crate::engine::condition::{self, Condition, Relation, RoleName};
 use crate::engine::filter::{self, Words};

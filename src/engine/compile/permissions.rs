@@ -4,19 +4,21 @@
 
 mod filter;
 mod page;
+mod shown;
+mod words;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::filter::{Against, Failure, kind_of, no_type, parts};
 use self::page::{Of, Page, cells};
-use super::{Names, Source, Sources};
-use crate::engine::parse::{
-    CellSource, FieldRules, FieldSource, Filter, KindSource, Named, Operand, Relation, RuleOf, TypeSource,
-};
+pub(super) use self::shown::sets;
+use self::shown::shown;
+pub(super) use self::words::Asked;
+use super::{Source, Sources};
+use crate::engine::parse::{CellSource, FieldRules, FieldSource, Filter, KindSource, Named, RuleOf, TypeSource};
 use crate::engine::permissions::{
-    Allows, FieldPermissions, NeverEditable, Operation, Permissions, RolePermissions, Site, TypePermissions,
+    Allows, FieldPermissions, NeverEditable, Permissions, RolePermissions, Site, TypePermissions,
 };
-use crate::engine::roles::RoleSet;
 use crate::model::id::Str;
 use crate::model::schema::{BotDef, KindNo, Schema};
 use crate::yaml::{Problems, suggestion};
@@ -25,9 +27,12 @@ use crate::yaml::{Problems, suggestion};
 const MOST_TYPES: usize = 200;
 
 /// Adds the studio's own types to the kinds, and to all kinds the fields that conditions look at.
-pub(super) fn extend(base: &mut Source, over: &Source, problems: &mut Problems) {
+pub(super) fn extend(base: &mut Source, over: &Source, mirror: &Schema, problems: &mut Problems) {
     extra_types(base, over, problems);
-    let wanted = wanted(&Page { base, over });
+    // What is mirrored already comes first and in its order: numbers of fields stay as they are.
+    let mut wanted = [held(mirror), wanted(&Page { base, over })].concat();
+    let mut seen = FxHashSet::default();
+    wanted.retain(|one| seen.insert(one.clone()));
     let ends = base.permissions.as_ref().map(|page| page.ends.clone()).unwrap_or_default();
     for (type_name, field) in wanted {
         let far = format!("{type_name}.{field}");
@@ -42,6 +47,16 @@ pub(super) fn extend(base: &mut Source, over: &Source, problems: &mut Problems) 
             kind.other_ends.push((field, from, Str::from(near_field)));
         }
     }
+}
+
+/// The fields that a mirror has for conditions, by type; then those that are other ends of links.
+fn held(mirror: &Schema) -> Vec<(Str, Str)> {
+    let types = || mirror.kinds.iter().filter(|kind| !kind.type_name.is_empty());
+    let fields = types().flat_map(|kind| {
+        kind.fields.iter().filter(|field| field.link).map(|field| (kind.type_name.clone(), field.name.clone()))
+    });
+    let ends = types().flat_map(|kind| kind.backs.iter().map(|back| (kind.type_name.clone(), back.name.clone())));
+    fields.chain(ends).collect()
 }
 
 fn kind_named<'k>(kinds: &'k mut [KindSource], type_name: &str) -> Option<&'k mut KindSource> {
@@ -110,8 +125,6 @@ fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
             }
         }
     }
-    let mut seen = FxHashSet::default();
-    wanted.retain(|one| seen.insert(one.clone()));
     wanted
 }
 
@@ -163,6 +176,7 @@ pub(super) fn compile(
             code: field_of(role_kind, &source.code.what)?,
             schema: (schema_kind, field_of(schema_kind, &source.fields.what)?),
             advanced: source.advanced.iter().map(|(slug, title)| (slug.what.clone(), title.clone())).collect(),
+            note: source.note.clone(),
             ..Permissions::default()
         },
     };
@@ -178,86 +192,6 @@ pub(super) fn compile(
     let Compiling { mut made, .. } = page;
     made.site = site.unwrap_or_default();
     Some(made)
-}
-
-/// The roles as people are shown them.
-pub(super) fn sets(base: &Source, over: &Source) -> Vec<RoleSet> {
-    let page = Page { base, over };
-    let mut quiet = [Problems::new(""), Problems::new("")];
-    let set = |role: page::Role<'_>| {
-        let mut grants: Vec<_> = role.advanced.what.iter().map(|slug| slug.what.clone()).collect();
-        grants.sort_unstable();
-        grants.dedup();
-        let mut rules: Vec<_> = role.types.iter().flat_map(|(name, rules)| lines(name, rules.what)).collect();
-        rules.sort_unstable();
-        RoleSet {
-            name: role.source.name.what.clone(),
-            description: role.source.description.clone(),
-            grants,
-            rules,
-            cloned_from: role.source.clone.as_ref().map(|clone| clone.what.clone()),
-            of_pack: base.roles.iter().any(|known| known.name.what == role.source.name.what),
-            of_overlay: role.own,
-        }
-    };
-    page.roles(&mut quiet).into_iter().map(set).collect()
-}
-
-/// A line for each rule of a type: `Task.sg_status_list edit: assigned`.
-fn lines(name: &Named<Str>, rules: &TypeSource) -> Vec<Str> {
-    let mut lines = Vec::new();
-    let mut line = |of: &str, operation: &str, cell: &Option<CellSource>| {
-        lines.extend(cell.as_ref().map(|cell| compact_str::format_compact!("{of} {operation}: {}", shown(cell))));
-    };
-    let TypeSource { see, create, edit, retire, fields } = rules;
-    for (operation, cell) in [("see", see), ("create", create), ("edit", edit), ("retire", retire)] {
-        line(&name.what, operation, cell);
-    }
-    for (field, rules) in fields {
-        let of = format!("{}.{}", name.what, field.what);
-        line(&of, "see", &rules.see);
-        line(&of, "edit", &rules.edit);
-    }
-    for (field, rules) in fields {
-        let of = format!("{}.{}", name.what, field.what);
-        let valued = |(value, cell): &(Named<Str>, CellSource)| {
-            compact_str::format_compact!("{of} edit to {}: {}", value.what, shown(cell))
-        };
-        lines.extend(rules.values.iter().map(valued));
-    }
-    lines
-}
-
-/// A rule in few words.
-fn shown(cell: &CellSource) -> String {
-    match &cell.rule {
-        RuleOf::Yes => "yes".to_owned(),
-        RuleOf::No => "no".to_owned(),
-        RuleOf::Named(name) => name.to_string(),
-        RuleOf::Condition(filter) => written(filter),
-    }
-}
-
-fn written(filter: &Filter) -> String {
-    let joined = |list: &[Filter], word: &str| {
-        let list: Vec<_> = list.iter().map(written).collect();
-        format!("({})", list.join(word))
-    };
-    match filter {
-        Filter::All(list) => joined(list, " and "),
-        Filter::Any(list) => joined(list, " or "),
-        Filter::Leaf { path, relation, values, .. } => {
-            let values = values.iter().map(|value| match value {
-                Operand::Null => "null".to_owned(),
-                Operand::Bool(value) => value.to_string(),
-                Operand::Number(value) => value.to_string(),
-                Operand::Text(text) => format!("\"{text}\""),
-                Operand::Link { type_name, id } => format!("{type_name} {id}"),
-                Operand::Me => "me".to_owned(),
-            });
-            format!("{} {} {}", path.what, relation.word(), values.collect::<Vec<_>>().join(", "))
-        }
-    }
 }
 
 struct Compiling<'a> {
@@ -462,34 +396,6 @@ impl<'a> Compiling<'a> {
     }
 }
 
-impl Names<'_> {
-    /// A word that asks the subject's role: what it asks, and how people say it.
-    pub(super) fn operation(&self, word: &str) -> Option<(Operation, Str)> {
-        let page = self.page?;
-        if let Some(slug) = word.strip_prefix("advanced:") {
-            let at = page.advanced.iter().position(|(known, _)| known.what == slug)?;
-            let title = &page.advanced.get(at)?.1;
-            let says = compact_str::format_compact!("a role with the advanced permission \"{title}\"");
-            return Some((Operation::Advanced(u16::try_from(at).ok()?), says));
-        }
-        let (operation, says) = match word {
-            "placeless" => (Operation::Placeless, "the type belongs to no project"),
-            "allows:see" => (Operation::See, "the role may see it"),
-            "allows:create" => (Operation::Create, "the role may create such objects"),
-            "allows:edit" => (Operation::Edit, "the role may edit it"),
-            "allows:retire" => (Operation::Retire, "the role may retire it"),
-            "allows:any_edit" => (Operation::EditAtAll, "the role may edit objects of this type"),
-            "allows:see_above" => (Operation::SeeAbove, "the role may see what it hangs on"),
-            "allows:see_field" => (Operation::FieldSee, "the role may see this field"),
-            "allows:edit_field" => (Operation::FieldEdit, "the role may edit this field"),
-            "allows:value" => (Operation::FieldValue, "the role may set the field to this value"),
-            "editable" => (Operation::FieldEditable, "the field is one that can be edited"),
-            _ => return None,
-        };
-        Some((operation, Str::const_new(says)))
-    }
-}
-
 /// Tells what is wrong with the roles of both files, and with what an overlay has no use for beside them.
 pub(super) fn check(sources: &Sources, schema: &Schema, problems: &mut [Problems; 2]) {
     let Sources { base, over } = sources;
@@ -534,11 +440,4 @@ fn complaints(problems: &mut [Problems; 2], own: bool) -> &mut Problems {
 
 pub(super) fn quiet() -> [Problems; 2] {
     [Problems::new(""), Problems::new("")]
-}
-
-impl Relation {
-    /// As it is written.
-    fn word(self) -> &'static str {
-        crate::engine::parse::RELATIONS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
-    }
 }

@@ -162,6 +162,7 @@ fn put(
     });
     rule.all.push(Restriction {
         code: Reason::Restricted,
+        says: None,
         any: vec![Conjunction { must, must_not: 0, source: 0 }],
         name: Some(restricted.name.clone()),
         message: Some(restricted.message.clone()),

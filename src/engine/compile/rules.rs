@@ -1,18 +1,14 @@
 //! Compiles rules: alternatives of atoms and terms become conjunctions of bits.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
+use super::permissions::Asked;
 use super::{Names, Scope, split_key};
 use crate::engine::condition::{self, Condition};
 use crate::engine::parse::{AtomSource, BodySource, Named, RuleSource, StepSource};
 use crate::engine::path::{self, Path, Root};
-use crate::engine::policy::{
-    ActionRules, Atom, Conjunction, FieldPattern, Policy, Reach, Restriction, Rule, Test, ValueRule,
-};
-use crate::engine::said::{RuleSaid, Said, Template};
-use crate::model::decision::Reason;
+use crate::engine::policy::{ActionRules, Atom, Conjunction, FieldPattern, Reach, Restriction, Rule, Test, ValueRule};
+use crate::engine::said::{RuleSaid, Template};
 use crate::model::id::Str;
 use crate::model::schema::{KindDef, KindNo};
 use crate::yaml::{Place, Problems, suggestion};
@@ -158,9 +154,9 @@ impl<'a> Rules<'a> {
             .iter()
             .map(|text| Restriction::plain(self.conjunctions(std::slice::from_ref(text), &scope, &mut atoms, problems)))
             .collect();
-        for StepSource { any, otherwise } in &body.steps {
+        for StepSource { any, says, otherwise } in &body.steps {
             let any = self.conjunctions(any, &scope, &mut atoms, problems);
-            all.push(Restriction { code: *otherwise, ..Restriction::plain(any) });
+            all.push(Restriction { code: *otherwise, says: says.clone(), ..Restriction::plain(any) });
         }
         let stepped = !body.steps.is_empty();
         if stepped {
@@ -340,9 +336,10 @@ impl<'a> Rules<'a> {
         if let Some(atom) = complain(self.names.reach_atom(word, scope), place, problems)? {
             return Some(atom);
         }
-        if let Some((operation, says)) = self.names.operation(word) {
+        if let Some(Asked { operation, says, no }) = self.names.operation(word) {
+            let no = template(&no, problems);
             let test = Test::Condition(Condition::Permission(operation));
-            return Some(Atom { name, test, says, no: None, grant: None });
+            return Some(Atom { name, test, says: Str::from(says), no, grant: None });
         }
         if let Some(wanted) = word.strip_prefix("filter:") {
             let filter = self.names.filters.iter().find(|filter| filter.name.what == wanted)?;
@@ -384,86 +381,6 @@ impl<'a> Rules<'a> {
             test: Test::Condition(test),
         })
     }
-}
-
-/// Makes the fixed sentences of every rule.
-pub(super) fn say(policy: &mut Policy) {
-    for rule in &mut policy.rules {
-        rule.said = rule_said(&policy.tracker, rule);
-    }
-}
-
-pub(in crate::engine) fn rule_said(tracker: &str, rule: &Rule) -> RuleSaid {
-    let named = |alternative, text: String| Arc::new(Said { rule: rule.full_name(tracker, alternative), text });
-    let of = |code| named(0, Said::of(code).text.clone());
-    let grants: Vec<_> = (1_u16..)
-        .zip(&rule.alternatives)
-        .map(|(source, _)| {
-            let ways = rule.any.iter().filter(|conjunction| conjunction.source == source);
-            ways.map(|conjunction| words_of(conjunction, rule)).collect::<Vec<_>>().join(", or ")
-        })
-        // An alternative that contradicts itself takes nothing that could be had.
-        .filter(|words| !words.is_empty())
-        .collect();
-    let needs = match grants.is_empty() {
-        true => "nobody may do this".to_owned(),
-        false => format!("this takes: {}", grants.join("; or ")),
-    };
-    let team = rule.atoms.iter().any(|atom| matches!(atom.test, Test::Team));
-    let stranger = if team { "not in the project's team" } else { "no role reaches this project" };
-    RuleSaid {
-        granted: match rule.stepped {
-            true => vec![named(0, format!("all that this takes holds: {}", steps_of(rule)))],
-            false => {
-                rule.any.iter().map(|conjunction| named(conjunction.source, words_of(conjunction, rule))).collect()
-            }
-        },
-        restricted: (1_u16..)
-            .zip(&rule.all)
-            .map(|(at, restriction)| {
-                let ways: Vec<_> = restriction.any.iter().map(|conjunction| words_of(conjunction, rule)).collect();
-                let besides = if rule.stepped { "this takes" } else { "this needs besides" };
-                let needs = || match ways.is_empty() {
-                    true => "nobody may do this".to_owned(),
-                    false => format!("{besides}: {}", ways.join(", or ")),
-                };
-                let text = restriction.message.as_ref().map_or_else(needs, ToString::to_string);
-                Arc::new(Said { rule: rule.restriction_name(tracker, at), text })
-            })
-            .collect(),
-        no_grant: named(0, needs.clone()),
-        not_member: named(0, format!("{stranger}; {needs}")),
-        indeterminate: of(Reason::Indeterminate),
-        quarantined: of(Reason::Quarantined),
-        invalid: match &rule.invalid {
-            Some(problem) => named(0, format!("the action is malformed and never allowed: {problem}")),
-            None => of(Reason::InvalidPolicy),
-        },
-    }
-}
-
-/// What the steps of a rule take, in their order.
-fn steps_of(rule: &Rule) -> String {
-    let step = |step: &Restriction| {
-        let ways: Vec<_> = step.any.iter().map(|way| words_of(way, rule)).collect();
-        ways.join(" or ")
-    };
-    rule.all.iter().map(step).collect::<Vec<_>>().join("; ")
-}
-
-/// "in the project's team and Supervisor here and not ..."
-fn words_of(conjunction: &Conjunction, rule: &Rule) -> String {
-    let mut words = Vec::new();
-    for (at, atom) in (0_u32..).zip(&rule.atoms) {
-        let bit = 1_u64.checked_shl(at).unwrap_or_default();
-        if conjunction.must & bit != 0 {
-            words.push(atom.says.to_string());
-        }
-        if conjunction.must_not & bit != 0 {
-            words.push(format!("not {}", atom.says));
-        }
-    }
-    words.join(" and ")
 }
 
 /// The words of an alternative, negation marks taken off.

@@ -23,6 +23,8 @@ pub(in crate::engine) struct PermissionsSource {
     /// Data types of fields that nobody may edit; and fields: of every type, and by type, `*` at the end for any ending.
     pub(in crate::engine) fixed_data_types: Vec<Named<Str>>,
     pub(in crate::engine) fixed: Vec<(Named<Str>, Vec<Named<Str>>)>,
+    /// What whoever writes roles should know of it.
+    pub(in crate::engine) note: Str,
     /// `Type.field` -> `Type.field` that is the other end of the same link, and is the one that is mirrored.
     pub(in crate::engine) ends: Vec<(Named<Str>, Named<Str>)>,
 }
@@ -141,10 +143,11 @@ pub(super) fn permissions(node: &Node, problems: &mut Problems) -> Option<Permis
         each(map.take("advanced"), problems, |slug, node, problems| Some((slug, Str::from(node.text(problems)?))));
     let fixed_data_types = names(map.take("fixed_data_types"), problems);
     let fixed = each(map.take("fixed"), problems, |of, node, problems| Some((of, names(Some(node), problems))));
+    let note = map.need("note", problems).and_then(|node| node.text(problems)).map(Str::from).unwrap_or_default();
     let ends = each(map.take("ends"), problems, |end, node, problems| Some((end, name(node, problems))));
     map.finish(problems);
     let (role, kind, code, schema, fields) = (role?, kind?, code?, schema?, fields?);
-    Some(PermissionsSource { role, kind, code, schema, fields, advanced, fixed_data_types, fixed, ends })
+    Some(PermissionsSource { role, kind, code, schema, fields, advanced, fixed_data_types, fixed, note, ends })
 }
 
 /// `conditions:`: conditions with a name.

@@ -7,7 +7,7 @@ use crate::model::id::{Id, Str};
 use crate::model::record::{Member, Record};
 use crate::model::schema::{BotDef, FieldNo, KindDef, KindNo, SubjectDef};
 use crate::model::value::Value;
-use crate::yaml::{Data, Key, Node, Place, Problems, suggestion};
+use crate::yaml::{Data, Key, Node, Place, Problems, near, suggestion};
 
 /// What an entry says.
 pub(super) struct Entry {
@@ -24,8 +24,6 @@ pub(super) struct Reader<'a> {
     pub name: &'a str,
     /// The kind that has its fields.
     pub def: &'a KindDef,
-    /// Fields that the tracker's type has, whether the policy looks at them or not.
-    pub listed: &'a [(Key, Node)],
     pub seen: &'a mut Seen,
     pub problems: &'a mut Problems,
 }
@@ -85,7 +83,11 @@ impl Reader<'_> {
                 entry.team = Some(self.team(node));
                 return;
             }
-            field if no.is_none() && self.is_listed(field) => return,
+            // Which fields are mirrored is for the policy to say: the file may have more, but none misspelt.
+            other if no.is_none() && self.has_trash() && near(other, self.known()).is_none() => {
+                self.linked(node);
+                return;
+            }
             _ if no.is_none() => {
                 let hint = suggestion(&key.text, self.known());
                 self.problems.add(key.place, format!("no {} has a field `{}`{hint}", self.name, key.text));
@@ -252,11 +254,6 @@ impl Reader<'_> {
 
     fn has_trash(&self) -> bool {
         !self.def.type_name.is_empty()
-    }
-
-    /// Whether the tracker's type has the field; the other end of another type's field is told there.
-    fn is_listed(&self, field: &str) -> bool {
-        self.listed.iter().any(|(key, _)| key.text == field) && !self.def.backs.iter().any(|back| back.name == field)
     }
 
     fn in_projects(&self) -> bool {

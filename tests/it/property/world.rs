@@ -122,7 +122,9 @@ impl World {
             Step::Forget(_) => self.forget_lazy(),
             Step::Reload(_) => {
                 for authorizer in &self.authorizers {
-                    authorizer.set_policy(Policy::load("kitsu", None).expect("compiles"));
+                    authorizer
+                        .set_policy(Policy::load("kitsu", None).expect("compiles"))
+                        .expect("needs no other mirror");
                 }
             }
             Step::Rest(_) => {}

@@ -68,6 +68,7 @@ impl Against<'_> {
         for (field, type_name) in parts(path)? {
             steps.push(self.step(field, at)?);
             if let Some(type_name) = type_name {
+                self.must_link(field, at)?;
                 let wrong =
                     || Failure::Wrong(path.place, format!("`{}`: {}", path.what, no_type(self.schema, type_name)));
                 at = kind_of(self.schema, type_name).ok_or_else(wrong)?;
@@ -75,6 +76,15 @@ impl Against<'_> {
             }
         }
         Ok(Path { root: Root::It, steps })
+    }
+
+    /// A field that leads nowhere is followed by no path: nothing would be found there, and a negation would hold.
+    fn must_link(&self, field: &str, kind: KindNo) -> Result<(), Failure> {
+        let data_type = self.site.and_then(|site| site.data_type(kind, field));
+        match data_type.map(|name| name.as_str()) {
+            None | Some("entity" | "multi_entity" | "addressing") => Ok(()),
+            Some(other) => Err(Failure::Absent(format!("`{field}` is of data type {other} and leads to nothing"))),
+        }
     }
 
     fn step(&self, field: &str, kind: KindNo) -> Result<Step, Failure> {

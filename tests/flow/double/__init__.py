@@ -1,0 +1,1 @@
+"""The parts of the double of a Flow Production Tracking site."""
