@@ -155,9 +155,10 @@ impl Authorizer {
             total.changed += changed;
             total.quarantined += quarantined;
             total.touched.deps.append(&mut touched.deps);
+            total.touched.everything |= touched.everything;
         }
         self.applied.notify_waiters();
-        if total.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
+        if total.touched.everything || total.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
             self.complain();
         }
         total

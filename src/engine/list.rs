@@ -34,7 +34,10 @@ impl Policy {
                 label: format!("{label} ({})", field.replace('_', " ")),
                 field: field.clone(),
             };
-            let fields: Vec<_> = fields.into_iter().map(|(pattern, _)| of_field(&pattern.start)).collect();
+            let mut fields: Vec<_> = fields.into_iter().map(|(pattern, _)| of_field(&pattern.start)).collect();
+            if let Some(page) = self.permissions.as_ref().filter(|_| !rules.fields.is_empty()) {
+                fields.extend(page.named_fields(kind).into_iter().map(of_field));
+            }
             list.push(Listed { action: action.clone(), field: Str::default(), label });
             list.extend(fields);
         }

@@ -166,6 +166,36 @@ impl Permissions {
         view.row(*role).filter(|row| !row.trashed)?.cell(self.code).text()
     }
 
+    /// Rules that never allow, as the site is.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        // Before the site has said what it has nothing can be said of it.
+        let known = !self.site.types.is_empty();
+        let never = |problem: &String| format!("a rule of the roles never allows: {problem}");
+        self.problems.iter().filter(|_| known).map(never).collect()
+    }
+
+    /// The codes of roles that somebody live has and the policy has not.
+    pub(super) fn unlisted(&self, view: View<'_>) -> Vec<String> {
+        let holders = self.role_fields.iter().flat_map(|(table, _)| view.of_table(*table));
+        let live = holders.filter(|key| view.row(*key).is_some_and(|row| !row.trashed));
+        let codes = live.filter_map(|key| self.code_of(view, key));
+        let mut unlisted: Vec<_> =
+            codes.filter(|code| !self.by_code.contains_key(*code)).map(ToOwned::to_owned).collect();
+        unlisted.sort_unstable();
+        unlisted.dedup();
+        unlisted
+    }
+
+    /// The fields of a kind that some role has a rule of its own for.
+    pub(super) fn named_fields(&self, kind: KindNo) -> Vec<&Str> {
+        let types = self.roles.iter().filter_map(|role| role.types.get(&kind));
+        let mut fields: Vec<_> = types.flat_map(|rules| rules.fields.keys()).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields.retain(|field| self.site.data_type(kind, field).is_some());
+        fields
+    }
+
     /// The rules of a role for objects of a kind.
     pub(super) fn of(&self, role: u16, kind: KindNo) -> Option<&TypePermissions> {
         let role = self.roles.get(usize::from(role))?;

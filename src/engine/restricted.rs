@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, Truth};
 use super::path::Path;
-use super::permissions::NewValue;
+use super::permissions::{NewValue, Permissions};
 use super::policy::Policy;
 use super::resolve::place::place_of;
 use super::resolve::{Case, Target};
@@ -354,11 +354,15 @@ impl Policy {
                 add(format!("the tracker has no kind of object `{word}`, so nothing is restricted by it"));
             }
         }
+        complaints.extend(self.permissions.iter().flat_map(Permissions::complaints));
         complaints
     }
 
     /// The names of the tracker's roles that have no list of permissions in the policy: they grant nothing.
     pub fn unlisted_roles(&self, view: View<'_>) -> Vec<String> {
+        if let Some(page) = &self.permissions {
+            return page.unlisted(view);
+        }
         let roles = self.rights.roles.into_iter().flat_map(|kind| view.of_table(kind));
         let names = roles.filter_map(|role| view.row(role)).map(|row| row.name.to_string());
         names.filter(|name| !self.rights.sets.contains_key(name.as_str())).collect()
