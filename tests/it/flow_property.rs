@@ -117,7 +117,8 @@ proptest! {
     #[test]
     fn conditions_hold_where_a_naive_evaluator_says_so(seed in any::<u64>()) {
         let chance = &mut StdRng::seed_from_u64(seed);
-        let mut rules = Rules { extra_types: chance::EXTRA.map(String::from).to_vec(), ..Rules::default() };
+        let mut rules =
+            Rules { extra_types: chance::EXTRA.map(String::from).to_vec(), built_in: built_in(), ..Rules::default() };
         for code in ["admin", "artist", "lead", "copy", "own"] {
             let seen = chance::ROWS.iter().map(|name| {
                 let see = Some(Rule::When(chance::condition(name, 4, chance)));
@@ -143,7 +144,7 @@ proptest! {
                 };
                 let expected = model::decide(&site, &rules, &question);
                 let found = ask(&authorizers[1], &question);
-                let seen = rules.roles.iter().map(|(code, role)| format!("{code}: {:?}\n", role.types[name].see));
+                let seen = rules.roles.iter().map(|(code, role)| format!("{code}: {:?}\n", role.types[name.as_str()].see));
                 let seen: String = seen.collect();
                 prop_assert_eq!(found, expected, "{:?}\n{}{}", question, seen, site.told());
             }
