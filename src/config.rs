@@ -26,7 +26,7 @@ use crate::ledger;
 use crate::serve::listen::Address;
 use crate::serve::{self, tls};
 use crate::tracker::ingest::guard::Token;
-use crate::tracker::{ftrack, kitsu};
+use crate::tracker::{flow, ftrack, kitsu};
 use crate::yaml::{self, Data, Node, Place, Problems};
 
 /// The environment variables that may override the file: those that begin with `STAGEDOOR__`.
@@ -62,10 +62,25 @@ pub struct Guard {
 pub enum Tracker {
     Kitsu(kitsu::Config),
     Ftrack(ftrack::Config),
+    Flow(Flow),
     File(PathBuf),
     Limecraft(Limecraft),
     /// The studio that is built in.
     Demo,
+}
+
+/// A site of Flow, and where it may call.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    pub source: flow::Config,
+    pub webhook: Option<Webhook>,
+}
+
+/// Where a tracker's webhooks are taken, and what signs them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    pub listen: Address,
+    pub token: Token,
 }
 
 /// A studio that is pushed, or written to a file; at least one of the two.

@@ -10,7 +10,9 @@
 pub mod backoff;
 mod date;
 pub mod file;
+pub mod flow;
 pub mod ftrack;
+mod http;
 pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;

@@ -20,10 +20,14 @@ pub(super) struct PushDoor {
     routes: Routes,
 }
 
-/// Where pushes are taken, for a tracker that is pushed.
+/// Where pushes are taken, for a tracker that is pushed or that calls.
 pub(super) fn config(tracker: &Tracker) -> Option<config::Push> {
     match tracker {
         Tracker::Limecraft(config) => config.push.clone(),
+        Tracker::Flow(config) => {
+            let config::Webhook { listen, token } = config.webhook.clone()?;
+            Some(config::Push { listen, token: Some(token), tls: None })
+        }
         Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::File(_) | Tracker::Demo => None,
     }
 }

@@ -18,8 +18,9 @@ use crate::model::id::Str;
 use crate::tracker;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
+use crate::tracker::flow::{self, Flow};
 use crate::tracker::ftrack::Ftrack;
-use crate::tracker::ingest::guard::Guard;
+use crate::tracker::ingest::guard::{Guard, Token};
 use crate::tracker::ingest::stream::{Ending, Service, Words};
 use crate::tracker::kitsu::Kitsu;
 use crate::tracker::limecraft::{self, Limecraft};
@@ -37,8 +38,16 @@ pub(super) struct Source {
 enum Connector {
     Kitsu(Box<Kitsu>),
     Ftrack(Ftrack),
+    /// With what signs its webhooks, where they are taken.
+    Flow {
+        source: Flow,
+        token: Option<Token>,
+    },
     File(File),
-    Limecraft { source: Limecraft, words: Words },
+    Limecraft {
+        source: Limecraft,
+        words: Words,
+    },
 }
 
 /// The policy pack of the tracker; a studio file names its own.
@@ -46,6 +55,7 @@ pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
     match tracker {
         Tracker::Kitsu(_) => Ok(Str::const_new("kitsu")),
         Tracker::Ftrack(_) => Ok(Str::const_new("ftrack")),
+        Tracker::Flow(_) => Ok(Str::const_new("flow")),
         Tracker::Limecraft(_) => Ok(Str::const_new("limecraft")),
         Tracker::Demo => studio::pack(DEMO_NAME, DEMO).map_err(StartError::Studio),
         Tracker::File(path) => {
@@ -70,6 +80,11 @@ impl Source {
             Tracker::Ftrack(config) => {
                 Connector::Ftrack(Ftrack::new(config).map_err(|error| StartError::Tracker(error.to_string()))?)
             }
+            Tracker::Flow(config::Flow { source, webhook }) => {
+                let source = Flow::new(source, &Vocabulary::of(policy).schema);
+                let source = source.map_err(|error| StartError::Tracker(error.to_string()))?;
+                Connector::Flow { source, token: webhook.map(|webhook| webhook.token) }
+            }
             Tracker::File(path) => Connector::File(File::at(path, Vocabulary::of(policy))),
             Tracker::Demo => Connector::File(File::demo(Vocabulary::of(policy))),
             Tracker::Limecraft(config::Limecraft { snapshot, push }) => {
@@ -81,14 +96,19 @@ impl Source {
         Ok(Self { tracker, reconcile })
     }
 
-    /// What is served at the address for pushes, where the tracker is one that is pushed.
+    /// What is served at the address for pushes, where the tracker is one that is pushed or that calls.
     pub(super) fn door(&self, guard: Guard, ending: Ending) -> Option<Routes> {
         match &self.tracker {
             Connector::Limecraft { source, words } => {
                 let ingest = Service::server(Arc::clone(source.feed()), guard.clone(), words.clone(), ending);
                 Some(Routes::from(limecraft::push::router(source.clone(), guard)).add_service(ingest))
             }
-            Connector::Kitsu(_) | Connector::Ftrack(_) | Connector::File(_) => None,
+            Connector::Flow { source, token: Some(token) } => {
+                Some(Routes::from(flow::webhook::router(source.clone(), token.clone())))
+            }
+            Connector::Flow { token: None, .. } | Connector::Kitsu(_) | Connector::Ftrack(_) | Connector::File(_) => {
+                None
+            }
         }
     }
 
@@ -102,7 +122,7 @@ impl Source {
         match &self.tracker {
             Connector::Kitsu(kitsu) => Some(watch.over(kitsu.writer(), authorizer, seen).boxed()),
             Connector::Ftrack(ftrack) => Some(watch.over(ftrack.clone(), authorizer, seen).boxed()),
-            Connector::File(_) | Connector::Limecraft { .. } => None,
+            Connector::Flow { .. } | Connector::File(_) | Connector::Limecraft { .. } => None,
         }
     }
 
@@ -114,6 +134,7 @@ impl Source {
         match self.tracker {
             Connector::Kitsu(kitsu) => watched(*kitsu, authorizer, options, seen).run(never).await,
             Connector::Ftrack(ftrack) => watched(ftrack, authorizer, options, seen).run(never).await,
+            Connector::Flow { source, token: _ } => Supervisor::new(source, authorizer, options).run(never).await,
             Connector::File(file) => Supervisor::new(file, authorizer, options).run(never).await,
             Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).run(never).await,
         }

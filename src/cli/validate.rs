@@ -73,7 +73,7 @@ fn configuration(file: &Path, environment: &Environment) -> Result<(), Vec<Strin
             }
         }
         Tracker::Ftrack(tracker) if complaints.is_empty() => roles(tracker, overlay, config.policy.as_deref())?,
-        Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::Demo => {}
+        Tracker::Kitsu(_) | Tracker::Ftrack(_) | Tracker::Flow(_) | Tracker::Demo => {}
     }
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }

@@ -79,7 +79,7 @@ fn guard(node: &Node, tracker: Option<&Tracker>, problems: &mut Problems) -> Opt
 fn is_written_to(tracker: &Tracker) -> bool {
     match tracker {
         Tracker::Kitsu(_) | Tracker::Ftrack(_) => true,
-        Tracker::File(_) | Tracker::Limecraft(_) | Tracker::Demo => false,
+        Tracker::Flow(_) | Tracker::File(_) | Tracker::Limecraft(_) | Tracker::Demo => false,
     }
 }
 

@@ -49,6 +49,8 @@ fn complaints(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
 const KITSU: &str =
     "tracker: {kitsu: {url: \"https://k.studio/api\", events_url: \"https://k.studio\", token_file: token}}\n";
 const FTRACK: &str = "tracker: {ftrack: {url: \"https://s.ftrackapp.com\", user: api, api_key_file: token}}\n";
+const FLOW: &str =
+    "tracker: {flow: {url: \"https://s.shotgrid.autodesk.com\", script_name: door, script_key_file: token}}\n";
 const FILE: &str = "tracker: {file: {path: studio.yaml}}\n";
 
 #[test]
@@ -77,6 +79,38 @@ fn an_ftrack_server() {
     assert!(!format!("{config:?}").contains("[k"), "a key is not shown");
     let Tracker::Ftrack(ftrack) = config.tracker else { panic!("another tracker") };
     assert!(matches!(ftrack.api_key, TokenSource::Value(key) if key == "[k"));
+}
+
+/// A Flow site with one more key.
+fn flow_with(key: &str) -> String {
+    FLOW.replace("}}", &format!(", {key}}}}}"))
+}
+
+#[test]
+fn a_flow_site() {
+    let directory = directory();
+    let flow = |text: &str, environment: &[(&str, &str)]| {
+        let config = read(&directory, text, environment).unwrap();
+        assert!(!format!("{config:?}").contains("[k"), "a key is not shown");
+        let Tracker::Flow(flow) = config.tracker else { panic!("another tracker") };
+        flow
+    };
+    let Flow { source, webhook } = flow(FLOW, &[]);
+    assert_eq!((source.url.as_str(), source.script_name.as_str()), ("https://s.shotgrid.autodesk.com", "door"));
+    assert!(matches!(source.script_key, TokenSource::File(path) if path == directory.path().join("token")));
+    assert_eq!((source.poll_interval, webhook), (Duration::from_secs(1), None));
+    for (text, length) in [("200ms", 200), ("60s", 60_000)] {
+        let source = flow(&flow_with(&format!("poll_interval: {text}")), &[]).source;
+        assert_eq!(source.poll_interval, Duration::from_millis(length));
+    }
+    let environment =
+        [("STAGEDOOR__TRACKER__FLOW__SCRIPT_KEY", "[k"), ("STAGEDOOR__TRACKER__FLOW__SCRIPT_KEY_FILE", "")];
+    assert!(matches!(flow(FLOW, &environment).source.script_key, TokenSource::Value(key) if key == "[k"));
+    let webhook = |text: &str| flow(&flow_with(&format!("webhook: {text}")), &[]).webhook.unwrap();
+    let told = webhook("{listen: \"0.0.0.0:7303\", token_file: token}");
+    assert_eq!(told.listen, "0.0.0.0:7303".parse().unwrap());
+    assert_eq!(told.token, Token::File(directory.path().join("token")));
+    assert_eq!(webhook("{listen: \"unix:/run/hook\", token: \"[k\"}").token, Token::Value("[k".to_owned()));
 }
 
 #[test]
@@ -154,18 +188,57 @@ fn every_error_has_its_place_and_mend() {
         (
             "tracker: {}".into(),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 0: `kitsu:`, `ftrack:`, `flow:`, `limecraft:` or \
+             `file:`",
         ),
         (
             format!("{}, {}}}\n", KITSU.trim_end().trim_end_matches('}'), "}, file: {path: studio.yaml}"),
             &[],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `flow:`, `limecraft:` or \
+             `file:`",
         ),
         (
-            "tracker: {flow: {url: x}}".into(),
+            FLOW.replace("https", "http"),
             &[],
-            "s.yaml:1:17: `flow` is not available in this version of stagedoor; leave it out",
+            "s.yaml:1:23: `http://s.shotgrid.autodesk.com` sends the script key in clear text over the network; write \
+             https://",
         ),
+        (FLOW.replace("script_name: door, ", ""), &[], "s.yaml:1:17: `script_name:` is missing"),
+        (
+            FLOW.replace("door", "\" \""),
+            &[],
+            "s.yaml:1:71: `script_name` is empty; write the name of the script user in Flow",
+        ),
+        (
+            FLOW.replace(", script_key_file: token", ""),
+            &[],
+            "s.yaml:1:17: `script_key_file:` is missing: a file that holds the key of a script user",
+        ),
+        (
+            flow_with("poll_interval: 100ms"),
+            &[],
+            "s.yaml:1:116: `poll_interval` is less than 200ms: an answer of Flow takes longer than that, so its site would \
+             only be loaded",
+        ),
+        (
+            flow_with("poll_interval: 2m"),
+            &[],
+            "s.yaml:1:116: `poll_interval` is more than 60s: a change would be unknown for so long; for a site that must be \
+             spared write 10s",
+        ),
+        (
+            flow_with("poll_interval: often"),
+            &[],
+            "s.yaml:1:116: poll_interval: `often` is no length of time; write a number and a unit, like 500ms, 30s, 10m or \
+             1h30m",
+        ),
+        (
+            flow_with("webhook: {listen: \"0.0.0.0:7303\"}"),
+            &[],
+            "s.yaml:1:110: `token_file:` is missing: a file that holds the secret token of the webhook in Flow, with which \
+             it signs what it sends",
+        ),
+        (flow_with("webhook: {token_file: token}"), &[], "s.yaml:1:110: `listen:` is missing"),
         (format!("listn: []\n{FILE}"), &[], "s.yaml:1:1: unknown key `listn`; did you mean `listen`?"),
         (format!("listen: []\n{FILE}"), &[], "s.yaml:1:9: `listen:` names no address"),
         (
@@ -314,7 +387,8 @@ fn every_error_has_its_place_and_mend() {
         (
             FILE.into(),
             &[("STAGEDOOR__TRACKER__KITSU__TOKEN", "")],
-            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `limecraft:` or `file:`",
+            "s.yaml:1:10: exactly one tracker is needed here, not 2: `kitsu:`, `ftrack:`, `flow:`, `limecraft:` or \
+             `file:`",
         ),
     ];
     for (text, environment, told) in cases {

@@ -1,39 +1,40 @@
 //! The `tracker:` part: exactly one, told how to reach it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::Url;
 
 use super::files::Files;
-use super::read::{self, not_yet};
-use super::{Limecraft, Push, Tracker};
+use super::{Flow, Limecraft, Push, Tracker, Webhook, duration, read};
 use crate::serve::listen::Address;
 use crate::tracker::ingest::guard::Token;
 use crate::tracker::secret::TokenSource;
-use crate::tracker::{ftrack, kitsu};
+use crate::tracker::{flow, ftrack, kitsu};
 use crate::yaml::{Fields, Node, Problems};
 
-/// Trackers that later versions have.
-const NOT_YET: [&str; 1] = ["flow"];
+/// How often Flow's log of events is read, and how often that can be asked for.
+const POLL: Duration = Duration::from_secs(1);
+const POLLS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(60)];
 
 pub(super) fn read(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Tracker> {
     let mut fields = node.map(problems)?;
     let given = fields.entries().iter().filter(|(_, node)| !node.is_null()).count();
     let kitsu = fields.take("kitsu").map(|node| kitsu(node, files, problems).map(Tracker::Kitsu));
     let ftrack = fields.take("ftrack").map(|node| ftrack(node, files, problems).map(Tracker::Ftrack));
+    let flow = fields.take("flow").map(|node| flow(node, files, problems).map(Tracker::Flow));
     let file = fields.take("file").map(|node| file(node, files, problems));
     let limecraft = fields.take("limecraft").map(|node| limecraft(node, files, problems).map(Tracker::Limecraft));
-    for name in NOT_YET {
-        not_yet(&mut fields, name, problems);
-    }
     fields.finish(problems);
     if given != 1 {
         problems.add(
             node.place,
-            format!("exactly one tracker is needed here, not {given}: `kitsu:`, `ftrack:`, `limecraft:` or `file:`"),
+            format!(
+                "exactly one tracker is needed here, not {given}: `kitsu:`, `ftrack:`, `flow:`, `limecraft:` or `file:`"
+            ),
         );
     }
-    kitsu.or(ftrack).or(file).or(limecraft).flatten()
+    kitsu.or(ftrack).or(flow).or(file).or(limecraft).flatten()
 }
 
 fn kitsu(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<kitsu::Config> {
@@ -61,6 +62,73 @@ fn ftrack(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option
     let api_key = needed(&mut fields, &KEY, "a file that holds an API key of ftrack", files, problems);
     fields.finish(problems);
     Some(ftrack::Config { url: url?, user: user?, api_key: api_key? })
+}
+
+fn flow(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Flow> {
+    const KEY: Named =
+        Named { value: "script_key", file: "script_key_file", short: "script key", what: "the script's key" };
+    let mut fields = node.map(problems)?;
+    let url = fields
+        .need("url", problems)
+        .and_then(|node| address(node, "https://studio.shotgrid.autodesk.com", &KEY, problems));
+    let script_name = fields.need("script_name", problems).and_then(|node| match node.text(problems)?.trim() {
+        "" => {
+            problems.add(node.place, "`script_name` is empty; write the name of the script user in Flow");
+            None
+        }
+        name => Some(name.to_owned()),
+    });
+    let script_key = needed(&mut fields, &KEY, "a file that holds the key of a script user", files, problems);
+    let poll_interval = fields.take("poll_interval").map_or(Some(POLL), |node| poll_interval(node, problems));
+    let webhook = fields.take("webhook").map(|node| webhook(node, files, problems));
+    fields.finish(problems);
+    let source =
+        flow::Config { url: url?, script_name: script_name?, script_key: script_key?, poll_interval: poll_interval? };
+    Some(Flow { source, webhook: webhook.flatten() })
+}
+
+fn poll_interval(node: &Node, problems: &mut Problems) -> Option<Duration> {
+    let [least, most] = POLLS;
+    let wrong = match duration::parse(node.text(problems)?) {
+        Ok(length) if length < least => {
+            "is less than 200ms: an answer of Flow takes longer than that, so its site would only be loaded"
+        }
+        Ok(length) if length > most => {
+            "is more than 60s: a change would be unknown for so long; for a site that must be spared write 10s"
+        }
+        Ok(length) => return Some(length),
+        Err(problem) => {
+            problems.add(node.place, format!("poll_interval: {problem}"));
+            return None;
+        }
+    };
+    problems.add(node.place, format!("`poll_interval` {wrong}"));
+    None
+}
+
+/// What Flow calls. It signs what it sends with the token and never sends the token itself, and what comes is a hint only:
+/// so the address may be one that other machines reach, as Flow's must.
+fn webhook(node: &Node, files: &mut Files<'_>, problems: &mut Problems) -> Option<Webhook> {
+    const TOKEN: Named =
+        Named { value: "token", file: "token_file", short: "token", what: "the webhook's secret token" };
+    let mut fields = node.map(problems)?;
+    let listen = fields.need("listen", problems).and_then(|node| {
+        let address = node.text(problems)?.parse::<Address>();
+        address.map_err(|problem| problems.add(node.place, problem)).ok()
+    });
+    let missing = "`token_file:` is missing: a file that holds the secret token of the webhook in Flow, with which it \
+                   signs what it sends";
+    let token = match secret(&mut fields, &TOKEN, files, problems) {
+        Some(Given::Value(token)) => Some(Token::Value(token)),
+        Some(Given::File(path)) => Some(Token::File(path)),
+        Some(Given::Missing) => {
+            problems.add(fields.place, missing);
+            None
+        }
+        None => None,
+    };
+    fields.finish(problems);
+    Some(Webhook { listen: listen?, token: token? })
 }
 
 fn file(node: &Node, files: &Files<'_>, problems: &mut Problems) -> Option<Tracker> {

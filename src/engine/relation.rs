@@ -107,7 +107,7 @@ impl Test {
         match (self, val) {
             (Self::Equals(wanted), val) => wanted.iter().any(|wanted| wanted.is(val, walk)),
             (Self::Contains(part), Val::Text(text)) => folded(text).contains(part.as_str()),
-            (Self::StartsWith(start), Val::Text(text)) => folded(text).starts_with(start.as_str()),
+            (Self::StartsWith(start), Val::Text(text)) => starts_with(text, start),
             (Self::EndsWith(end), Val::Text(text)) => folded(text).ends_with(end.as_str()),
             (Self::GreaterThan(bound), val) => bound.compare(val).is_some_and(std::cmp::Ordering::is_gt),
             (Self::LessThan(bound), val) => bound.compare(val).is_some_and(std::cmp::Ordering::is_lt),
@@ -145,6 +145,12 @@ fn same_text(wanted: &str, text: &str) -> bool {
         true => wanted.eq_ignore_ascii_case(text),
         false => text.chars().flat_map(char::to_lowercase).eq(wanted.chars()),
     }
+}
+
+/// Whether a text starts with the wanted one, which is in lower case.
+fn starts_with(text: &str, start: &str) -> bool {
+    let mut text = text.chars().flat_map(char::to_lowercase);
+    start.chars().all(|wanted| text.next() == Some(wanted))
 }
 
 impl Bound {

@@ -41,6 +41,14 @@ impl Id {
         matches!(&self.0, Repr::Text(text) if text.is_empty())
     }
 
+    /// The number that the id is, where it is written as one.
+    pub fn number(&self) -> Option<f64> {
+        match &self.0 {
+            Repr::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Compares with a text without building an id.
     pub fn is(&self, text: &str) -> bool {
         *self == Self::from(text)

@@ -18,6 +18,7 @@ mod command;
 mod declared;
 mod differential;
 mod floors;
+mod flow_load;
 mod flow_property;
 mod ftrack_events;
 mod ftrack_property;

@@ -5,7 +5,7 @@ use crate::directory::{Cell, Row, State};
 use crate::engine::condition::Truth;
 use crate::engine::path::{Path, Step};
 use crate::model::change::Dep;
-use crate::model::id::Key;
+use crate::model::id::{Id, Key};
 use crate::model::schema::{FieldNo, KindNo};
 
 /// How far the objects that one hangs on are followed: an answer hangs on a note, and that on nothing more.
@@ -80,7 +80,7 @@ impl<'v> Walk<'v> {
     }
 
     pub(super) fn id_number(&self, key: Key, to: &mut Vals<'v>) {
-        match self.view.id(key).and_then(|id| id.to_string().parse().ok()) {
+        match self.view.id(key).and_then(Id::number) {
             Some(number) => to.list.push(Val::Number(number)),
             None => to.unknown = true,
         }

@@ -3,21 +3,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, COOKIE, DATE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use serde_json::Value as Json;
 
 use super::answer;
+use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
+use crate::tracker::http::{self, Broken, Clock, causes};
 use crate::tracker::secret::{Secret, TokenSource, Words};
-use crate::tracker::{SourceError, date};
 
-/// No answer that the connector asks for is larger, unless something is wrong.
-const MOST_BYTES: usize = 64 << 20;
-const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(60);
 const WHOLE: Duration = Duration::from_secs(180);
 const TRIES: u32 = 3;
@@ -34,8 +31,7 @@ pub(super) struct Client {
     key: Secret,
     /// Marks our requests and events, for whoever reads the server's. Nothing is decided by it.
     token: String,
-    /// By how many seconds the server's clock is ahead of ours, as its last answer said.
-    ahead: AtomicI64,
+    clock: Clock,
 }
 
 /// By what a server knows a conversation again. Whoever has it can go on with it.
@@ -62,17 +58,10 @@ pub(super) enum Failure {
 impl Client {
     /// A client of the server at `base`.
     pub(super) fn new(base: Url, user: String, key: TokenSource) -> Result<Self, SourceError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(READ)
-            .timeout(WHOLE)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| SourceError::Refused(format!("the HTTP client cannot be set up: {}", causes(&error))))?;
+        let http = http::client(READ, WHOLE)?;
         let words = Words { name: "API key", place: "tracker.ftrack.api_key", mend: MEND_KEY };
         let token = format!("stagedoor-{:032x}", rand::random::<u128>());
-        Ok(Self { http, base, user, key: Secret::new(key, words), token, ahead: AtomicI64::new(0) })
+        Ok(Self { http, base, user, key: Secret::new(key, words), token, clock: Clock::default() })
     }
 
     /// The answers to operations that change nothing, one each. Tried a few times where that can help.
@@ -123,9 +112,7 @@ impl Client {
 
     /// The address of something on the server.
     pub(super) fn address(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
-        url
+        http::below(&self.base, path)
     }
 
     /// Who we are to the server.
@@ -140,7 +127,7 @@ impl Client {
 
     /// The same moment on the server's clock, in UTC.
     pub(super) fn on_its_clock(&self, at: SystemTime) -> i64 {
-        date::seconds(at).saturating_add(self.ahead.load(Ordering::Relaxed))
+        self.clock.theirs(at)
     }
 
     /// Sends the request, and once more where the key was refused and its file has another.
@@ -160,17 +147,16 @@ impl Client {
     async fn once(&self, request: RequestBuilder) -> Result<(Vec<u8>, Cookie), Failure> {
         let unreachable = |error| Failure::Unavailable(format!("ftrack cannot be reached: {}", causes(&error)));
         let answer = request.send().await.map_err(unreachable)?;
-        self.note_clock(&answer);
+        self.clock.note(&answer);
         let status = answer.status();
         let cookie = Cookie::given(answer.headers());
-        let body = body(answer).await;
+        let body = http::body(answer).await.map_err(Failure::from);
         if let Some(told) = body.as_deref().ok().and_then(|body| answer::told(body, status)) {
             return Err(told);
         }
         if status.is_success() {
             return match body {
-                // A portal's or the web client's page: served for every address but the API's.
-                Ok(body) if body.trim_ascii_start().first() == Some(&b'<') => {
+                Ok(body) if http::is_page(&body) => {
                     Err(Failure::Malformed(format!("a web page came, no answer of ftrack's API; {MEND_URL}")))
                 }
                 body => body.map(|body| (body, cookie)),
@@ -180,9 +166,7 @@ impl Client {
         Err(match status {
             StatusCode::UNAUTHORIZED => Failure::key(&format!("{code}")),
             StatusCode::FORBIDDEN => Failure::Refused(format!("ftrack refuses this to the API key ({code})")),
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                Failure::Unavailable(format!("ftrack answered {code}"))
-            }
+            status if http::is_later(status) => Failure::Unavailable(format!("ftrack answered {code}")),
             _ => Failure::Malformed(format!("ftrack answered {code}; {MEND_URL}")),
         })
     }
@@ -202,13 +186,6 @@ impl Client {
             ("ftrack-clienttoken", header("client token", &self.token)?),
         ];
         Ok(headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect())
-    }
-
-    fn note_clock(&self, answer: &Response) {
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(date::parse_http);
-        if let Some(theirs) = date {
-            self.ahead.store(theirs.saturating_sub(date::seconds(SystemTime::now())), Ordering::Relaxed);
-        }
     }
 }
 
@@ -265,23 +242,11 @@ impl From<Failure> for SourceError {
     }
 }
 
-async fn body(mut answer: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_BYTES => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(Failure::Malformed(format!("the answer is larger than {MOST_BYTES} bytes"))),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(Failure::Unavailable(format!("the answer broke off: {}", causes(&error)))),
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::TooLarge => Self::Malformed(broken.to_string()),
+            Broken::Off(_) => Self::Unavailable(broken.to_string()),
         }
     }
-}
-
-/// An error's deepest cause, without the URL.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut deepest = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    deepest.to_string()
 }

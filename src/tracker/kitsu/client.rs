@@ -2,20 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, DATE, HeaderValue};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
+use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
+use crate::tracker::http::{self, Broken, Clock, causes};
 use crate::tracker::secret::{Secret, TokenSource, Words};
-use crate::tracker::{SourceError, date};
 
-/// No answer that the connector asks for is larger, unless something is wrong.
-const MOST_BYTES: usize = 64 << 20;
-const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(120);
 const TRIES: u32 = 3;
@@ -29,8 +26,7 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     token: Secret,
-    /// By how many seconds zou's clock is ahead of ours, as its last answer said.
-    ahead: AtomicI64,
+    clock: Clock,
 }
 
 /// Why zou did not answer as asked.
@@ -53,16 +49,9 @@ pub(super) enum Failure {
 impl Client {
     /// A client of the API at `base`, which ends where `/data/...` begins.
     pub(super) fn new(base: Url, source: TokenSource) -> Result<Self, SourceError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(READ)
-            .timeout(WHOLE)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("stagedoor/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| SourceError::Refused(format!("the HTTP client cannot be set up: {}", causes(&error))))?;
+        let http = http::client(READ, WHOLE)?;
         let words = Words { name: "token", place: "tracker.kitsu.token", mend: MEND_TOKEN };
-        Ok(Self { http, base, token: Secret::new(source, words), ahead: AtomicI64::new(0) })
+        Ok(Self { http, base, token: Secret::new(source, words), clock: Clock::default() })
     }
 
     /// The answer to `GET path?query` as JSON. Tried a few times where that can help.
@@ -110,7 +99,7 @@ impl Client {
 
     /// The same moment on zou's clock.
     pub(super) fn on_its_clock(&self, at: SystemTime) -> i64 {
-        date::seconds(at).saturating_add(self.ahead.load(Ordering::Relaxed))
+        self.clock.theirs(at)
     }
 
     async fn once(
@@ -121,8 +110,7 @@ impl Client {
         body: Option<&Value>,
         token: &str,
     ) -> Result<Value, Failure> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        let mut url = http::below(&self.base, path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -137,15 +125,17 @@ impl Client {
             .send()
             .await
             .map_err(|error| Failure::Unavailable(format!("{path}: zou cannot be reached: {}", causes(&error))))?;
-        self.note_clock(&answer);
+        self.clock.note(&answer);
         let status = answer.status();
-        let read = read(path, answer).await;
+        let read = http::body(answer).await.map_err(|broken| match &broken {
+            Broken::TooLarge => Failure::Malformed(format!("{path}: {broken}")),
+            Broken::Off(_) => Failure::Unavailable(format!("{path}: {broken}")),
+        });
         if status.is_success() {
             let read = read?;
-            return serde_json::from_slice(&read).map_err(|error| match read.trim_ascii_start().first() {
-                // Kitsu's own pages, or a portal's: served for every address but the API's.
-                Some(b'<') => Failure::Malformed(format!("{path}: a web page came, not JSON; {MEND_URL}")),
-                _ => Failure::Malformed(format!("{path}: the answer is not JSON: {error}")),
+            return serde_json::from_slice(&read).map_err(|error| match http::is_page(&read) {
+                true => Failure::Malformed(format!("{path}: a web page came, not JSON; {MEND_URL}")),
+                false => Failure::Malformed(format!("{path}: the answer is not JSON: {error}")),
             });
         }
         let said = read.as_deref().map(message).unwrap_or_default();
@@ -165,18 +155,11 @@ impl Client {
             StatusCode::NOT_FOUND if read.is_ok_and(|read| is_zous_error(&read)) => {
                 Failure::NotFound(format!("{path}: zou has no such thing (404{said})"))
             }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            status if http::is_later(status) => {
                 Failure::Unavailable(format!("{path}: zou answered {}{said}", status.as_u16()))
             }
             status => Failure::Malformed(format!("{path}: zou answered {}{said}; {MEND_URL}", status.as_u16())),
         })
-    }
-
-    fn note_clock(&self, answer: &Response) {
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(date::parse_http);
-        if let Some(theirs) = date {
-            self.ahead.store(theirs.saturating_sub(date::seconds(SystemTime::now())), Ordering::Relaxed);
-        }
     }
 }
 
@@ -196,22 +179,6 @@ impl From<Failure> for SourceError {
     }
 }
 
-async fn read(path: &str, mut answer: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_BYTES => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => {
-                return Err(Failure::Malformed(format!("{path}: the answer is larger than {MOST_BYTES} bytes")));
-            }
-            Ok(None) => return Ok(body),
-            Err(error) => {
-                return Err(Failure::Unavailable(format!("{path}: the answer broke off: {}", causes(&error))));
-            }
-        }
-    }
-}
-
 /// What zou said in an error, shortened.
 fn message(body: &[u8]) -> String {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
@@ -223,13 +190,4 @@ fn message(body: &[u8]) -> String {
 fn is_zous_error(body: &[u8]) -> bool {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     parsed.is_some_and(|said| said.get("error") == Some(&Value::Bool(true)))
-}
-
-/// An error with what caused it, without the URL: `reqwest` says everything three times otherwise.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut deepest = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    deepest.to_string()
 }
