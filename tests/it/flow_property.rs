@@ -16,7 +16,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use model::{Question, Site, Who, snake};
-use rules::{Role, Rule, Rules, TypeRules};
+use rules::{Link, Role, Rule, Rules, TypeRules};
 use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::change::{Batch, Change};
@@ -52,8 +52,11 @@ fn ask(authorizer: &Authorizer, question: &Question) -> Reason {
 
 /// Where links lead to rows that are gone or not understood, which Flow's own never do, stagedoor knows less than the model,
 /// to which such a row is just not there: it then says so, and never allows.
-fn agree(model: Reason, found: Reason, gone: bool) -> bool {
-    model == found || gone && matches!(found, Reason::Indeterminate | Reason::Quarantined)
+fn agree(model: Reason, found: Reason, question: &Question, gone: &BTreeSet<Link>) -> bool {
+    // A person who is not understood may be called as anybody.
+    let by_name = matches!(question.who, Who::Login(_) | Who::Email(_)) && gone.iter().any(|(name, _)| name == "HumanUser");
+    let unsure = matches!(found, Reason::Indeterminate | Reason::Quarantined);
+    model == found || unsure && !gone.is_empty() || by_name && found == Reason::SubjectUnknown
 }
 
 /// One with a large cache, one without.
@@ -96,11 +99,10 @@ proptest! {
         let mut pool: Vec<_> = (0..80).map(|_| chance::question(chance)).collect();
         for _ in 0..steps {
             for question in &pool {
-                if std::env::var("R2").is_ok() && question.kind == "project" && question.action == "create" { continue; }
                 let expected = model::decide(&site, &rules, question);
                 let found: Vec<_> = authorizers.iter().map(|authorizer| ask(authorizer, question)).collect();
                 prop_assert!(
-                    found.iter().all(|found| agree(expected, *found, !gone.is_empty())) && found[0] == found[1],
+                    found.iter().all(|found| agree(expected, *found, question, &gone)) && found[0] == found[1],
                     "{question:?}: cached, uncached {found:?}, but the model says {expected:?}\n{gone:?}\n{}{:?}\n{text}",
                     site.told(),
                     site.schema
