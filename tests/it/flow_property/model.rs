@@ -527,7 +527,12 @@ impl Asked<'_> {
     fn see(&self, own: &Own<'_>, row: &Link) -> Step {
         own.must(&own.operation(&row.0, "see"), row)?;
         if row.0 == "Reply" {
-            for entity in self.site.links(row, "entity") {
+            let entities = self.site.links(row, "entity");
+            // What is not there cannot be seen.
+            if entities.is_empty() {
+                return Err(Reason::NoGrant);
+            }
+            for entity in entities {
                 own.must(&own.operation(&entity.0, "see"), &entity)?;
             }
         }
