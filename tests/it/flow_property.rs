@@ -54,7 +54,8 @@ fn ask(authorizer: &Authorizer, question: &Question) -> Reason {
 /// to which such a row is just not there: it then says so, and never allows.
 fn agree(model: Reason, found: Reason, question: &Question, gone: &BTreeSet<Link>) -> bool {
     // A person who is not understood may be called as anybody.
-    let by_name = matches!(question.who, Who::Login(_) | Who::Email(_)) && gone.iter().any(|(name, _)| name == "HumanUser");
+    let by_name =
+        matches!(question.who, Who::Login(_) | Who::Email(_)) && gone.iter().any(|(name, _)| name == "HumanUser");
     let unsure = matches!(found, Reason::Indeterminate | Reason::Quarantined);
     model == found || unsure && !gone.is_empty() || by_name && found == Reason::SubjectUnknown
 }

@@ -115,7 +115,9 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
 fn listed<'n>(root: &'n Node, schema: &Schema) -> FxHashMap<&'n str, &'n [(Key, Node)]> {
     let mut listed = FxHashMap::default();
     for (key, section) in entries(root) {
-        let Some((_, def)) = section_kind(&key.text, schema).filter(|(_, def)| def.type_name.is_empty()) else { continue };
+        let Some((_, def)) = section_kind(&key.text, schema).filter(|(_, def)| def.type_name.is_empty()) else {
+            continue;
+        };
         let [field] = def.fields.as_slice() else { continue };
         for entry in section.list().iter().map(entries).filter(|_| field.any) {
             let value = |name: &str| entry.iter().find(|(key, _)| key.text == name).map(|(_, node)| node);

@@ -323,7 +323,8 @@ fn asks(name: &str) -> bool {
 
 fn row(name: &str, chance: &mut StdRng) -> Row {
     let kept = fields(name).iter().filter(|(field, ..)| *field != "id" && !is_back(name, field));
-    let fields = kept.map(|(field, data_type, valid)| ((*field).to_owned(), value(name, field, data_type, valid, chance)));
+    let fields =
+        kept.map(|(field, data_type, valid)| ((*field).to_owned(), value(name, field, data_type, valid, chance)));
     Row { fields: fields.collect(), trashed: once(if asks(name) { 25 } else { 8 }, chance) }
 }
 
@@ -563,7 +564,8 @@ fn leaf(name: &str, chance: &mut StdRng) -> Condition {
         path.push_str(field);
         // Where a step leads there must be something to look at.
         let next = valid.iter().filter(|name| !fields(name).is_empty()).choose(chance);
-        if let Some(next) = next.filter(|_| is_linking(data_type) && path.matches('.').count() < 6 && !once(3, chance)) {
+        if let Some(next) = next.filter(|_| is_linking(data_type) && path.matches('.').count() < 6 && !once(3, chance))
+        {
             // Sometimes to a type that the field never links to, so that nothing is reached.
             let next = if once(15, chance) { "Note" } else { *next };
             path.push_str(&format!(".{next}."));
@@ -583,8 +585,7 @@ fn compared(data_type: &str, valid: &[&str], chance: &mut StdRng) -> (&'static s
     if once(8, chance) {
         return (pick(&["is", "is_not"], chance), vec![Operand::Null]);
     }
-    let texts: &[&str] =
-        &["is", "is_not", "in", "not_in", "contains", "starts_with", "ends_with", "not_contains"];
+    let texts: &[&str] = &["is", "is_not", "in", "not_in", "contains", "starts_with", "ends_with", "not_contains"];
     let relation = match data_type {
         "text" | "list" | "status_list" | "tag_list" => pick(texts, chance),
         "number" | "duration" | "percent" | "date" | "date_time" => {
@@ -596,7 +597,9 @@ fn compared(data_type: &str, valid: &[&str], chance: &mut StdRng) -> (&'static s
     let values = match relation {
         "in" | "not_in" => (0..chance.random_range(1..=3)).map(|_| one(chance)).collect(),
         "between" => vec![one(chance), one(chance)],
-        "type_is" | "type_is_not" => vec![Operand::Text(pick(&["HumanUser", "Group", "Task", "Shot", "Project", "ApiUser"], chance).into())],
+        "type_is" | "type_is_not" => {
+            vec![Operand::Text(pick(&["HumanUser", "Group", "Task", "Shot", "Project", "ApiUser"], chance).into())]
+        }
         _ => vec![one(chance)],
     };
     (relation, values)

@@ -60,8 +60,7 @@ pub(super) const BACKS: [(&str, &str, &str, &str); 5] = [
     ("Task", "sg_versions", "Version", "sg_task"),
 ];
 
-const NEVER_ON_ANY: [&str; 6] =
-    ["id", "created_at", "created_by", "updated_at", "updated_by", "cached_display_name"];
+const NEVER_ON_ANY: [&str; 6] = ["id", "created_at", "created_by", "updated_at", "updated_by", "cached_display_name"];
 
 const NEVER: [(&str, &[&str]); 10] = [
     (
@@ -256,7 +255,8 @@ impl Site {
             let here = others.filter(|link| self.held_raw(link, other).contains(at));
             return here.cloned().map(Atom::Link).collect();
         }
-        let checkbox = self.schema.get(kind).and_then(|fields| fields.get(field)).is_some_and(|kind| kind == "checkbox");
+        let checkbox =
+            self.schema.get(kind).and_then(|fields| fields.get(field)).is_some_and(|kind| kind == "checkbox");
         match row.fields.get(field).unwrap_or(&Plain::Null) {
             Plain::Null if checkbox => vec![Atom::Flag(false)],
             Plain::Null => Vec::new(),
@@ -289,7 +289,8 @@ impl Site {
     pub(super) fn told(&self) -> String {
         let lines = self.rows.iter().map(|((name, id), row)| {
             let trashed = if row.trashed { " (in the trash)" } else { "" };
-            let fields = row.fields.iter().filter(|(_, value)| **value != Plain::Null && **value != Plain::Links(vec![]));
+            let fields =
+                row.fields.iter().filter(|(_, value)| **value != Plain::Null && **value != Plain::Links(vec![]));
             let fields: Vec<_> = fields.map(|(field, value)| format!("{field}={value:?}")).collect();
             format!("{name} {id}{trashed}: {}\n", fields.join(" "))
         });
@@ -498,7 +499,9 @@ impl Asked<'_> {
             return Ok(());
         }
         let mut mine = self.site.links(me, "projects");
-        mine.extend(self.site.rows.keys().filter(|link| link.0 == "Project" && self.site.flag(link, "is_template")).cloned());
+        mine.extend(
+            self.site.rows.keys().filter(|link| link.0 == "Project" && self.site.flag(link, "is_template")).cloned(),
+        );
         mine.retain(|project| self.site.live(project));
         let theirs = if self.question.action == "create" {
             if name == "Project" {

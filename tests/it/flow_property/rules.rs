@@ -93,7 +93,8 @@ impl Rules {
     /// The file that says the same.
     pub(super) fn text(&self) -> String {
         let mut text = String::from("extends: flow\n");
-        let names = |names: &mut dyn Iterator<Item = &String>| names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+        let names =
+            |names: &mut dyn Iterator<Item = &String>| names.map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
         writeln!(text, "extra_types: [{}]", names(&mut self.extra_types.iter())).unwrap();
         for (at, (name, fields)) in self.read_only.iter().enumerate() {
             let key = if at == 0 { "read_only:\n" } else { "" };

@@ -120,9 +120,9 @@ pub(super) fn rules(file: &Yaml, pack: &Yaml) -> Rules {
 
 fn every_rule(rules: &mut TypeRules) -> impl Iterator<Item = &mut Rule> {
     let TypeRules { see, create, edit, retire, fields } = rules;
-    let fields = fields.values_mut().flat_map(|FieldRules { see, edit, values }| {
-        [see, edit].into_iter().flatten().chain(values.values_mut())
-    });
+    let fields = fields
+        .values_mut()
+        .flat_map(|FieldRules { see, edit, values }| [see, edit].into_iter().flatten().chain(values.values_mut()));
     [see, create, edit, retire].into_iter().flatten().chain(fields)
 }
 
@@ -130,7 +130,10 @@ fn written(file: &Yaml) -> Rules {
     let named = |key: &str| file.get(key).map(Yaml::entries).unwrap_or_default();
     Rules {
         extra_types: file.get("extra_types").map(Yaml::texts).unwrap_or_default(),
-        read_only: named("read_only").iter().map(|(name, list)| (name.clone(), list.texts().into_iter().collect())).collect(),
+        read_only: named("read_only")
+            .iter()
+            .map(|(name, list)| (name.clone(), list.texts().into_iter().collect()))
+            .collect(),
         conditions: named("conditions").iter().map(|(name, node)| (name.clone(), condition(node))).collect(),
         roles: named("roles").iter().map(|(code, node)| (code.clone(), role(node))).collect(),
         built_in: BTreeMap::new(),
@@ -221,7 +224,8 @@ pub(super) fn site(file: &Yaml) -> Site {
         if kind == "pack" || kind == "entity_type" {
             continue;
         }
-        let name = site.schema.keys().find(|name| snake(name) == *kind).unwrap_or_else(|| panic!("a type {kind}")).clone();
+        let name =
+            site.schema.keys().find(|name| snake(name) == *kind).unwrap_or_else(|| panic!("a type {kind}")).clone();
         for entry in rows.list() {
             let mut row = Row::default();
             let mut id = None;
@@ -254,7 +258,8 @@ fn plain(node: &Yaml) -> Plain {
         Yaml::Null => Plain::Null,
         Yaml::List(list) => {
             let links: Vec<_> = list.iter().map(plain).collect();
-            let links = links.into_iter().map(|link| if let Plain::Link(link) = link { link } else { panic!("{link:?}") });
+            let links =
+                links.into_iter().map(|link| if let Plain::Link(link) = link { link } else { panic!("{link:?}") });
             Plain::Links(links.collect())
         }
         _ => match operand(node) {
@@ -283,10 +288,9 @@ pub(super) fn cases(file: &Yaml) -> Vec<Case> {
 
 fn one(node: &Yaml) -> Vec<Case> {
     let texts = |key: &str| node.get(key).map_or_else(|| vec![String::new()], Yaml::texts);
-    let values: Vec<_> = node.get("value").map_or_else(
-        || vec![None],
-        |values| values.list().iter().map(|value| Some(plain(value))).collect(),
-    );
+    let values: Vec<_> = node
+        .get("value")
+        .map_or_else(|| vec![None], |values| values.list().iter().map(|value| Some(plain(value))).collect());
     let mut askers = Vec::new();
     if let Some(allowed) = node.get("allow") {
         askers.extend(subjects(allowed).into_iter().map(|subject| (subject, Reason::Granted)));
