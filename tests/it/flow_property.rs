@@ -36,7 +36,8 @@ fn built_in() -> BTreeMap<String, Role> {
     text::rules(&Yaml::Null, &Yaml::file(&folder(PACK))).built_in
 }
 
-fn ask(authorizer: &Authorizer, question: &Question) -> Reason {
+/// Asks; `told` also tells much of the resource and the call, which must change nothing.
+fn ask(authorizer: &Authorizer, question: &Question, told: bool) -> Reason {
     let subject = match &question.who {
         Who::Person(id) => Subject::Person(id),
         Who::Login(text) => Subject::Login(text),
@@ -47,6 +48,11 @@ fn ask(authorizer: &Authorizer, question: &Question) -> Reason {
     query.field = &question.field;
     query.value = question.value.as_ref().map(|value| Cow::Owned(chance::asked_value(value)));
     query.project = question.project.as_deref().map(Id::from);
+    if told {
+        query.properties = Some(Cow::Owned(chance::told(&question.id)));
+        query.context = Some(Cow::Owned(chance::told("1")));
+        query.complete = question.field.is_empty();
+    }
     authorizer.check_now(&query).expect("nothing is read on first use").decision.code
 }
 
@@ -101,7 +107,7 @@ proptest! {
         for _ in 0..steps {
             for question in &pool {
                 let expected = model::decide(&site, &rules, question);
-                let found: Vec<_> = authorizers.iter().map(|authorizer| ask(authorizer, question)).collect();
+                let found: Vec<_> = authorizers.iter().zip([false, true]).map(|(one, told)| ask(one, question, told)).collect();
                 prop_assert!(
                     found.iter().all(|found| agree(expected, *found, question, &gone)) && found[0] == found[1],
                     "{question:?}: cached, uncached {found:?}, but the model says {expected:?}\n{gone:?}\n{}{:?}\n{text}",
@@ -145,7 +151,7 @@ proptest! {
                     project: None,
                 };
                 let expected = model::decide(&site, &rules, &question);
-                let found = ask(&authorizers[1], &question);
+                let found = ask(&authorizers[1], &question, false);
                 let seen = rules.roles.iter().map(|(code, role)| format!("{code}: {:?}\n", role.types[name.as_str()].see));
                 let seen: String = seen.collect();
                 prop_assert_eq!(found, expected, "{:?}\n{}{}", question, seen, site.told());

@@ -343,7 +343,7 @@ pub(super) fn fill(site: &mut Site, chance: &mut StdRng) -> Vec<Change> {
 }
 
 /// Changes the site somewhere, and says what a connector would hand over. `gone` are the rows that vanished or are not
-/// understood; they soon come back.
+/// understood, whole or a field of them; they soon come back.
 pub(super) fn change(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut StdRng) -> Change {
     if let Some((name, id)) = gone.iter().choose(chance).cloned().filter(|_| once(3, chance)) {
         let name = TYPES.iter().find(|(own, ..)| *own == name).map_or("", |(own, ..)| own);
@@ -374,6 +374,7 @@ pub(super) fn change(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut St
         };
     }
     gone.remove(&link);
+    let forgets = once(12, chance);
     let row = match site.rows.get_mut(&link) {
         None => site.rows.entry(link.clone()).or_insert_with(|| row(name, chance)),
         Some(held) => {
@@ -389,7 +390,17 @@ pub(super) fn change(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut St
             held
         }
     };
-    Change::Upsert(record(&link, row))
+    let mut record = record(&link, row);
+    if forgets && let Some(field) = row.fields.keys().choose(chance).cloned() {
+        // Not understood alone: for the model it is null, which it also is where a type's checkbox is false.
+        record.fields.retain(|(name, _)| *name != field);
+        if field == "project" {
+            record.project = None;
+        }
+        row.fields.insert(field, Plain::Null);
+        gone.insert(link);
+    }
+    Change::Upsert(record)
 }
 
 /// A field is deleted from the site, or is there again.
@@ -440,6 +451,24 @@ fn handed(value: &Plain) -> Value {
         Plain::Link(one) => link(one),
         Plain::Links(links) => Value::List(links.iter().map(link).collect()),
     }
+}
+
+/// What a caller could say of a resource to be let in.
+pub(super) fn told(id: &str) -> Value {
+    let me = || Value::List(vec![Value::link("HumanUser", id), Value::link("HumanUser", "1")]);
+    let field = |name: &str, value: Value| (name.into(), value);
+    Value::Map(vec![
+        field("project", Value::text("1")),
+        field("linked_projects", Value::List(vec![Value::link("Project", "1")])),
+        field("is_template", Value::Bool(true)),
+        field("is_template_project", Value::Bool(false)),
+        field("task_assignees", me()),
+        field("created_by", Value::link("HumanUser", "1")),
+        field("user", Value::link("HumanUser", "1")),
+        field("sg_status_list", Value::text("ip")),
+        field("trashed", Value::Bool(false)),
+        field("id", Value::text(id)),
+    ])
 }
 
 pub(super) fn asked_value(value: &Plain) -> Value {
