@@ -83,6 +83,8 @@ pub struct Authorizer {
     writing: Mutex<()>,
     tracker_version: RwLock<Str>,
     forgotten: AtomicU64,
+    /// How often the tracker said so since the policy was put in force.
+    rules_changed: AtomicU64,
     /// What was last complained about: said once.
     complaints: Mutex<Vec<String>>,
 }
@@ -127,6 +129,7 @@ impl Authorizer {
             writing: Mutex::new(()),
             tracker_version: RwLock::new(Str::default()),
             forgotten: AtomicU64::new(0),
+            rules_changed: AtomicU64::new(0),
             complaints: Mutex::default(),
         })
     }
@@ -229,6 +232,7 @@ impl Authorizer {
         self.forget(&Touched::everything());
         drop(mirror);
         drop(old);
+        self.rules_changed.store(0, Ordering::Relaxed);
         self.applied.notify_waiters();
         self.complain();
         Ok(())
@@ -262,6 +266,21 @@ impl Authorizer {
         if self.pending.is_empty() {
             self.age.equal_now();
         }
+    }
+
+    /// The same where the tracker tells late: with nothing pending, the mirror equals the tracker as it was at `until`.
+    pub fn heard_until(&self, cursor: Option<&str>, until: std::time::Instant) {
+        if let Some(cursor) = cursor {
+            self.age.set_cursor(cursor);
+        }
+        if self.pending.is_empty() {
+            self.age.equal_until(until);
+        }
+    }
+
+    /// What a role allows was changed at the tracker, and the policy may not say so.
+    pub fn note_rules_changed(&self) {
+        self.rules_changed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Everything was read from the tracker, beginning at `at`, and applied: the mirror is known to be as of then.

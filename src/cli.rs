@@ -1,6 +1,7 @@
 //! The command line: what to do, told in words that teach.
 
 mod ask;
+mod audit;
 pub mod cases;
 mod client;
 mod guard;
@@ -58,6 +59,7 @@ enum Command {
     Validate(Validate),
     Test(Test),
     Role(role::Role),
+    Audit(audit::Audit),
     Healthcheck(Healthcheck),
     Guard(Guard),
 }
@@ -248,6 +250,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Explain(explain) => ask::explain(&explain.ask),
         Command::Validate(validate) => validate::run(&validate.files, &surroundings.environment),
         Command::Test(test) => cases(&test),
+        Command::Audit(audit) => audit::run(&audit, &surroundings.environment),
         Command::Role(role) => role::run(&role, &surroundings.environment),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
         Command::Guard(Guard { command: GuardCommand::Log(log) }) => guard::log(&log),

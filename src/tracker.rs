@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod kitsu;
 pub mod limecraft;
 pub mod parts;
+pub mod probe;
 pub mod progress;
 pub mod receipt;
 pub mod roles;
@@ -62,8 +63,8 @@ pub trait Source: Send + Sync + 'static {
     /// Subscribes. Whatever changes after this returned is announced by the stream; its end means that the feed is lost.
     fn events(&self) -> impl Future<Output = Result<BoxStream<'static, Signal>, SourceError>> + Send;
 
-    /// Up to when what the stream has announced can be found by reading, where it announces some of it too early: as of a
-    /// later time the mirror is not known to be. `None`: whatever was announced can be read.
+    /// Up to when all that changed has been announced and can be read, where the stream tells of some changes too early or
+    /// of all of them late: as of a later time the mirror is not known to be. `None`: the stream is as new as it is heard.
     fn sure_until(&self) -> Option<Instant> {
         None
     }
@@ -122,6 +123,9 @@ pub enum Signal {
     /// Exactly this changed: nothing needs to be re-read. What is told before a load of everything begins is in what that
     /// load reads. A source that tells so names no objects to be re-read.
     Told { changes: Vec<Change>, cursor: Option<Str>, receipt: Option<Receipt> },
+    /// What a role allows was changed at the tracker, which does not tell what it allows now: what is configured for it
+    /// may be out of date. `said`: which role, by whom and when, as far as it is known.
+    RulesChanged { objects: Vec<ObjectRef>, said: String },
     /// Nothing changed, and the feed is alive.
     Heartbeat,
     /// The feed broke, and why. The stream ends after it.

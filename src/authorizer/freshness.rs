@@ -100,6 +100,13 @@ impl Age {
         }
     }
 
+    /// What was heard says nothing before the first load.
+    pub(super) fn equal_until(&self, until: Instant) {
+        if self.as_of.load(Ordering::Acquire) != NEVER {
+            self.raise(self.clock.at(until));
+        }
+    }
+
     pub(super) fn equal_at(&self, at: Instant) {
         self.raise(self.clock.at(at));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::{Authorizer, State};
@@ -14,7 +15,8 @@ pub struct Status {
     pub as_of: SystemTime,
     pub age: Duration,
     pub cursor: Arc<str>,
-    /// Records by kind; under `quarantined` those that could not be understood, where there are any.
+    /// Records by kind; under `quarantined` those that could not be understood, and under `role_rules_changed` how often the
+    /// tracker said since the policy was put in force that a role's rules were changed, where there are any.
     pub counts: BTreeMap<String, u64>,
     pub policy_digest: String,
     pub tracker: String,
@@ -32,6 +34,10 @@ impl Authorizer {
         let quarantined = u64::try_from(view.quarantined()).unwrap_or(u64::MAX);
         if quarantined > 0 {
             counts.insert("quarantined".to_owned(), quarantined);
+        }
+        let rules_changed = self.rules_changed.load(Ordering::Relaxed);
+        if rules_changed > 0 {
+            counts.insert("role_rules_changed".to_owned(), rules_changed);
         }
         Status {
             state: self.age.state(),

@@ -75,7 +75,8 @@ pub(super) fn request(ask: &Ask) -> Result<v1::CheckRequest, String> {
     })
 }
 
-fn subject(text: &str) -> v1::Subject {
+/// Who is meant.
+pub(super) fn subject(text: &str) -> v1::Subject {
     let (kind, id) = match text.split_once(':') {
         Some((kind @ ("login" | "email" | "bot"), id)) => (kind, id),
         _ => ("person", text),
@@ -91,11 +92,13 @@ fn object(text: &str) -> Result<Struct, String> {
     }
 }
 
-fn to_struct(fields: serde_json::Map<String, serde_json::Value>) -> Struct {
+/// Attributes as they travel.
+pub(super) fn to_struct(fields: serde_json::Map<String, serde_json::Value>) -> Struct {
     Struct { fields: fields.into_iter().map(|(name, value)| (name, to_value(value))).collect() }
 }
 
-fn to_value(value: serde_json::Value) -> Value {
+/// A value as it travels.
+pub(super) fn to_value(value: serde_json::Value) -> Value {
     let kind = match value {
         serde_json::Value::Null => Kind::NullValue(0),
         serde_json::Value::Bool(value) => Kind::BoolValue(value),

@@ -14,19 +14,34 @@ pub(super) fn ask<T, F>(address: &str, timeout: Duration, question: impl FnOnce(
 where
     F: Future<Output = Result<T, Status>>,
 {
-    let endpoint = endpoint(address)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the system gives no threads or sockets: {error}"))?;
     let exchange = async {
-        let channel = endpoint.connect().await.map_err(|error| unreachable(address, &error))?;
+        let channel = connect(address).await?;
         question(channel).await.map_err(|status| refused(address, &status))
     };
-    runtime.block_on(async {
-        let late = |_| format!("{address} did not answer within {timeout:?}");
-        tokio::time::timeout(timeout, exchange).await.map_err(late)?
-    })
+    runtime()?.block_on(in_time(address, timeout, exchange))
+}
+
+/// What one conversation runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system gives no threads or sockets: {error}"))
+}
+
+/// The exchange's outcome, or that it took too long.
+pub(super) async fn in_time<T>(
+    address: &str,
+    timeout: Duration,
+    exchange: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let late = |_| format!("{address} did not answer within {timeout:?}");
+    tokio::time::timeout(timeout, exchange).await.map_err(late)?
+}
+
+/// A connection to the server at `address`.
+pub(super) async fn connect(address: &str) -> Result<Channel, String> {
+    endpoint(address)?.connect().await.map_err(|error| unreachable(address, &error))
 }
 
 fn endpoint(address: &str) -> Result<Endpoint, String> {
@@ -45,7 +60,8 @@ fn unreachable(address: &str, error: &tonic::transport::Error) -> String {
     format!("cannot reach a stagedoor at {address}: {cause}; is it running there? (`--addr` says where)")
 }
 
-fn refused(address: &str, status: &Status) -> String {
+/// A refusal in words for people.
+pub(super) fn refused(address: &str, status: &Status) -> String {
     match status.code() {
         Code::FailedPrecondition => format!("{address}: {}", status.message()),
         Code::InvalidArgument => format!("the server refused the question: {}", status.message()),

@@ -109,14 +109,17 @@ fn step_json(step: &v1::Step) -> Value {
     json!({"rule": step.rule, "text": step.text, "outcome": outcome, "steps": steps})
 }
 
-fn allowed(answer: &v1::CheckResponse) -> bool {
+/// Whether this is a yes.
+pub(super) fn allowed(answer: &v1::CheckResponse) -> bool {
     answer.decision() == v1::Decision::Allow && answer.error.is_none()
 }
 
-fn decision(answer: &v1::CheckResponse) -> &'static str {
+/// ALLOW or DENY.
+pub(super) fn decision(answer: &v1::CheckResponse) -> &'static str {
     if allowed(answer) { "ALLOW" } else { "DENY" }
 }
 
-fn code(reason: &v1::Reason) -> &'static str {
+/// The reason in one word.
+pub(super) fn code(reason: &v1::Reason) -> &'static str {
     reason.code().as_str_name().trim_start_matches("REASON_CODE_")
 }

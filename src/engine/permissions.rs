@@ -6,6 +6,8 @@
 //! nearest rule stands at its place here and decides alone.
 //! Invariant: before the site's schema is known every rule with a condition is invalid, and an invalid one never allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -200,6 +202,17 @@ impl Permissions {
     pub(super) fn of(&self, role: u16, kind: KindNo) -> Option<&TypePermissions> {
         let role = self.roles.get(usize::from(role))?;
         Some(role.types.get(&kind).unwrap_or(&role.other))
+    }
+
+    /// The fields for which a role has a rule of its own, and the new values for which it has one.
+    pub(super) fn ruled_fields(&self, kind: KindNo) -> Vec<(Str, Vec<Str>)> {
+        let mut fields: BTreeMap<&Str, BTreeSet<&Str>> = BTreeMap::new();
+        let of_kind = self.roles.iter().filter_map(|role| role.types.get(&kind));
+        for (name, rules) in of_kind.flat_map(|rules| &rules.fields) {
+            fields.entry(name).or_default().extend(rules.values.iter().map(|(value, _)| value));
+        }
+        let owned = |(name, values): (&Str, BTreeSet<&Str>)| (name.clone(), values.into_iter().cloned().collect());
+        fields.into_iter().map(owned).collect()
     }
 
     /// What a question says of the field's new value.

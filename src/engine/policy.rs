@@ -320,6 +320,12 @@ impl Policy {
         list
     }
 
+    /// The fields of a kind for which a role has a rule of its own, and the new values for which it has one.
+    pub fn ruled_fields(&self, kind: &str) -> Vec<(Str, Vec<Str>)> {
+        let permissions = self.permissions.as_ref().zip(self.kind_no(kind));
+        permissions.map(|(permissions, kind)| permissions.ruled_fields(kind)).unwrap_or_default()
+    }
+
     /// The rule that decides, and what the `*` of its field name stands for. The field's rule goes before the action's.
     pub(super) fn find_rule<'f>(&self, kind: KindNo, action: &str, field: &'f str) -> Option<(u32, &'f str)> {
         let spelled = |spelling: &&Spelling| spelling.action == action && spelling.field == field;

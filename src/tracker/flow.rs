@@ -11,11 +11,16 @@
 mod answer;
 mod client;
 mod convert;
+mod ends;
+mod hints;
 mod load;
+mod marks;
 mod page;
 mod poll;
+pub mod probe;
 mod read;
 mod refer;
+mod scan;
 mod schema;
 mod search;
 mod sight;
@@ -26,7 +31,7 @@ mod token;
 pub mod webhook;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::BoxStream;
 use reqwest::Url;
@@ -89,7 +94,7 @@ impl Flow {
             shapes: Shapes::default(),
             sight: Sight::default(),
             poll_interval,
-            feed: poll::Feed::default(),
+            feed: poll::Feed::of(schema),
         };
         Ok(Self { site: Arc::new(site) })
     }
@@ -110,6 +115,10 @@ impl Source for Flow {
 
     async fn events(&self) -> Result<BoxStream<'static, Signal>, SourceError> {
         poll::listen(Arc::clone(&self.site)).await
+    }
+
+    fn sure_until(&self) -> Option<Instant> {
+        self.site.feed.sure_until()
     }
 
     async fn load(&self, scope: Scope, progress: &Progress, parts: &Parts) -> Result<Snapshot, SourceError> {

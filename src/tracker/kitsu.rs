@@ -13,6 +13,7 @@ mod events;
 mod hints;
 mod load;
 mod log;
+pub mod probe;
 mod read;
 mod socket;
 mod table;

@@ -321,9 +321,11 @@ impl<S: Source> Supervisor<S> {
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.
     fn equal(&self, position: Option<&str>) {
-        let told = self.source.sure_until().is_none();
-        if told && !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
-            self.authorizer.heard(position);
+        if !self.is_load_owed() && self.kept.is_empty() && self.doubts.is_empty() {
+            match self.source.sure_until() {
+                None => self.authorizer.heard(position),
+                Some(sure) => self.authorizer.heard_until(position, sure),
+            }
         }
     }
 

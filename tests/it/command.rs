@@ -144,7 +144,7 @@ fn cases_are_run_and_help_teaches() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/demo.yaml");
     let output = stagedoor(&["test", file]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    for command in ["serve", "check", "explain", "validate", "test", "role", "healthcheck"] {
+    for command in ["serve", "check", "explain", "validate", "test", "role", "audit", "healthcheck"] {
         let output = stagedoor(&[command, "--help"]);
         assert!(text(&output.stdout).contains("Examples:\n  "), "{command}");
     }

@@ -1,11 +1,11 @@
 //! The same questions to a real Kitsu server and to stagedoor: no wrong allow, and next to no wrong deny.
 
 mod ask;
-mod dice;
+pub(crate) mod dice;
 #[expect(clippy::explicit_auto_deref, reason = "the types are not inferred without it")]
 mod questions;
-mod studio;
-mod zou;
+pub(crate) mod studio;
+pub(crate) mod zou;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@
 
 mod allocations;
 mod app;
+mod audit;
 mod bad_inputs;
 mod cases;
 mod command;

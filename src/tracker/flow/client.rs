@@ -182,7 +182,7 @@ impl Client {
     }
 
     /// A token that counts; fetched by one caller at a time.
-    async fn token(&self) -> Result<Arc<str>, Failure> {
+    pub(super) async fn token(&self) -> Result<Arc<str>, Failure> {
         if let Some(fresh) = self.pass.fresh() {
             return Ok(fresh);
         }
@@ -241,7 +241,26 @@ impl Client {
         }
     }
 
+    /// Whatever the site answers to a request that is sent once. Nothing that it says about the caller's rights is a failure.
+    pub(super) async fn answer(&self, path: &str, body: &Json) -> Result<(StatusCode, Json), Failure> {
+        let kind = if path.ends_with("/_search") { HASH } else { JSON };
+        let token = self.token().await?;
+        let (status, body) = self.sent(path, self.request(&Method::POST, path, Some((kind, body)), &token)?).await?;
+        if status == StatusCode::UNAUTHORIZED {
+            self.pass.drop(&token);
+        }
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+
     async fn once(&self, what: &str, request: RequestBuilder) -> Result<Json, Failure> {
+        let (status, body) = self.sent(what, request).await?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Json::Null);
+        }
+        answer::json(what, status, &body)
+    }
+
+    async fn sent(&self, what: &str, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failure> {
         let unreachable =
             |error| Failure::Unavailable(format!("{what}: the site cannot be reached: {}", causes(&error)));
         let answer = request.send().await.map_err(unreachable)?;
@@ -251,10 +270,7 @@ impl Client {
             Broken::TooLarge => Failure::TooLarge(format!("{what}: {broken}")),
             Broken::Off(_) => Failure::Unavailable(format!("{what}: {broken}")),
         })?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(Json::Null);
-        }
-        answer::json(what, status, &body)
+        Ok((status, body))
     }
 
     fn address(&self, path: &str) -> Url {

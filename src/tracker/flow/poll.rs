@@ -1,23 +1,378 @@
-//! Listens to what changed.
+//! Listens to what changed: reads the log of events again and again, from the low-water mark on.
+//!
+//! ```text
+//! log -> marks: what of it is news -> hints: what to re-read -> signals
+//!                                          └► owed: rows to be found by a search
+//! ```
+//!
+//! What is known of the log outlives the link, so a break of it loses nothing and nothing is told twice.
+//!
+//! Invariant: `sure` is raised only with the last signal of a reading that went up to the end of the log, and owes nothing.
 
+mod log;
+mod owed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
+use self::log::Read;
+use self::owed::{Found, Owed};
 use super::Site;
-use crate::tracker::{CatchUp, Signal, SourceError};
+use super::ends::Ends;
+use super::hints::{Hints, hints};
+use super::marks::{LAG, Marks, Overflow};
+use super::scan;
+use crate::model::id::{ObjectRef, Str};
+use crate::model::schema::Schema;
+use crate::tracker::{CatchUp, Scope, Signal, SourceError};
+
+/// How many pages of the log are read in a row. Behind that everything is loaded.
+const PAGES: u32 = 4;
+/// How long after the last look the next comes where a webhook said that there is something, and how often in a row.
+const SOON: Duration = Duration::from_millis(250);
+const TRIES: u32 = 8;
+/// Of how many objects it is remembered when an event named them.
+const NAMED: usize = 50_000;
 
 /// What is known of the log of events, however often the link breaks.
-#[derive(Debug, Default)]
-pub(super) struct Feed {}
-
-/// Subscribes.
-pub(super) async fn listen(_site: Arc<Site>) -> Result<BoxStream<'static, Signal>, SourceError> {
-    Err(SourceError::Unavailable("not yet".into()))
+#[derive(Debug)]
+pub(super) struct Feed {
+    schema: Schema,
+    known: Mutex<Known>,
+    /// A webhook named an event that was not told yet.
+    woken: Notify,
 }
 
-/// What the log names as changed since then.
-pub(super) async fn catch_up(_site: &Site, _since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
-    Ok(None)
+#[derive(Debug, Default)]
+struct Known {
+    marks: Option<Marks>,
+    /// From then on everything is told.
+    since: Option<SystemTime>,
+    /// Somebody listens.
+    listening: bool,
+    /// Up to when all that changed was told.
+    sure: Option<Instant>,
+    owed: Owed,
+    /// The last event that a webhook named.
+    expected: Option<u64>,
+    /// When an event last named an object, in seconds of the site's clock.
+    named: FxHashMap<ObjectRef, i64>,
+    /// Events that could not be understood.
+    strange: usize,
+}
+
+/// Reads the log for one listener.
+struct Poller {
+    site: Arc<Site>,
+    /// Not told yet.
+    signals: VecDeque<Signal>,
+    /// When the last reading began.
+    last: Option<Instant>,
+    reading: Option<Reading>,
+    /// What is sure once what is owed is settled, and once the signals are told.
+    whole: Option<Instant>,
+    raise: Option<Instant>,
+    /// How often it was looked for the event that a webhook named.
+    tries: u32,
+}
+
+/// A reading of the log that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    began: Instant,
+    /// The last id that was read.
+    above: u64,
+    pages: u32,
+}
+
+/// Subscribes.
+pub(super) async fn listen(site: Arc<Site>) -> Result<BoxStream<'static, Signal>, SourceError> {
+    if site.feed.known.lock().marks.is_none() {
+        log::begin(&site).await?;
+    }
+    site.feed.known.lock().listening = true;
+    let poller = Poller::new(Arc::clone(&site));
+    let polling = stream::unfold(Some(poller), |state| async move {
+        let mut poller = state?;
+        match poller.next().await {
+            Ok(signal) => Some((signal, Some(poller))),
+            Err(error) => {
+                poller.site.feed.known.lock().listening = false;
+                Some((Signal::Lost(error.to_string()), None))
+            }
+        }
+    });
+    Ok(stream::select(polling, scan::stream(site)).boxed())
+}
+
+/// What the log names as changed since then, and the stream has not told.
+pub(super) async fn catch_up(site: &Site, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
+    let (told, cursor) = {
+        let known = site.feed.known.lock();
+        let told = known.listening && known.since.is_some_and(|from| from <= since);
+        (told, known.marks.as_ref().map(|marks| Str::from(marks.low().to_string())))
+    };
+    if told {
+        return Ok(Some(CatchUp { cursor, ..CatchUp::default() }));
+    }
+    let Some(rows) = log::since(site, since).await? else { return Ok(None) };
+    let Hints { objects, reload, holders, revived, unnamed, rules: _, strange: _ } = hints(&rows, &site.ends());
+    let owed = Owed { holders, revived, unnamed };
+    let found = owed.settle(site).await?;
+    let objects = objects.into_iter().chain(found.objects).collect();
+    let reload = [reload, found.reload].into_iter().flatten().reduce(Scope::and);
+    Ok(Some(CatchUp { objects, reload, cursor }))
+}
+
+// === impl Feed ===
+
+impl Feed {
+    /// The log of a site of which the schema says what is mirrored.
+    pub(super) fn of(schema: &Schema) -> Self {
+        Self { schema: schema.clone(), known: Mutex::default(), woken: Notify::new() }
+    }
+
+    /// Up to when all that changed was told. `None`: nobody listens.
+    pub(super) fn sure_until(&self) -> Option<std::time::Instant> {
+        let known = self.known.lock();
+        known.sure.filter(|_| known.listening).map(Instant::into_std)
+    }
+
+    /// A webhook says that this event is in the log. Returns whether that is news.
+    pub(super) fn expect(&self, id: u64) -> bool {
+        let mut known = self.known.lock();
+        let is_news = known.marks.as_ref().is_some_and(|marks| !marks.has(id)) && known.expected < Some(id);
+        if is_news {
+            known.expected = Some(id);
+            self.woken.notify_one();
+        }
+        is_news
+    }
+
+    /// When an event last named the object, in seconds of the site's clock.
+    pub(super) fn named(&self, object: &ObjectRef) -> Option<i64> {
+        self.known.lock().named.get(object).copied()
+    }
+
+    /// What was named before then need not be remembered.
+    pub(super) fn forget_named(&self, before: i64) {
+        self.known.lock().named.retain(|_, at| *at >= before);
+    }
+
+    #[cfg(test)]
+    pub(super) fn follow(&self, marks: Marks) {
+        self.known.lock().marks = Some(marks);
+    }
+
+    /// Whether somebody who waits for webhooks is to look now. Asked once.
+    #[cfg(test)]
+    pub(super) fn is_woken(&self) -> bool {
+        use futures_util::FutureExt as _;
+        self.woken.notified().now_or_never().is_some()
+    }
+
+    /// From when on everything is told.
+    pub(super) fn since(&self) -> Option<SystemTime> {
+        self.known.lock().since
+    }
+}
+
+// === impl Site ===
+
+impl Site {
+    /// Which rows hold the ends of links, as the site's schema is known.
+    pub(super) fn ends(&self) -> Ends {
+        Ends::new(&self.feed.schema, |kind, field| {
+            let shape = self.shapes.usable(self.tables.of_type(kind)?)?;
+            let Some(field) = shape.fields.get(field) else { return Some(Vec::new()) };
+            // A link that leads nowhere in particular may lead anywhere.
+            if field.may_lead_to("") { None } else { Some(field.leads_to.clone()) }
+        })
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Begins behind the end of the log.
+    fn begin(&mut self, marks: Marks, began: Instant, since: SystemTime) {
+        self.marks = Some(marks);
+        self.since = Some(since);
+        self.expected = None;
+        self.sure = self.sure.or(began.checked_sub(LAG));
+    }
+
+    fn note_named(&mut self, objects: impl Iterator<Item = ObjectRef>, at: i64) {
+        for object in objects {
+            if self.named.len() >= NAMED {
+                // Then some rows are read once more than they need to be.
+                self.named.clear();
+            }
+            self.named.insert(object, at);
+        }
+    }
+}
+
+// === impl Poller ===
+
+impl Poller {
+    fn new(site: Arc<Site>) -> Self {
+        Self { site, signals: VecDeque::new(), last: None, reading: None, whole: None, raise: None, tries: 0 }
+    }
+
+    /// The next signal; or why there will be none.
+    async fn next(&mut self) -> Result<Signal, SourceError> {
+        loop {
+            if let Some(signal) = self.signals.pop_front() {
+                if self.signals.is_empty()
+                    && let Some(sure) = self.raise.take()
+                {
+                    self.site.feed.known.lock().sure = Some(sure);
+                }
+                return Ok(signal);
+            }
+            match self.reading {
+                Some(reading) => self.read(reading).await?,
+                None if self.whole.is_some() => self.settle().await?,
+                None => {
+                    self.due().await;
+                    let now = Instant::now();
+                    let above = self.site.feed.known.lock().marks.as_ref().map(Marks::low).unwrap_or_default();
+                    self.last = Some(now);
+                    self.reading = Some(Reading { began: now, above, pages: 0 });
+                }
+            }
+        }
+    }
+
+    /// Waits until it is time to look: when the interval is over, or soon if a webhook says so.
+    async fn due(&mut self) {
+        let Some(last) = self.last else { return };
+        let feed = &self.site.feed;
+        let regular = last + self.site.poll_interval;
+        let soon = regular.min(last + SOON);
+        if feed.known.lock().expected.is_some() {
+            return sleep_until(soon).await;
+        }
+        tokio::select! {
+            () = sleep_until(regular) => {}
+            () = feed.woken.notified() => sleep_until(soon).await,
+        }
+    }
+
+    /// Reads one more page.
+    async fn read(&mut self, reading: Reading) -> Result<(), SourceError> {
+        let Reading { began, above, pages } = reading;
+        if pages >= PAGES {
+            return self.too_much("more events than are read in a row").await;
+        }
+        let Read { rows, seen, full } = log::after(&self.site, above).await?;
+        let ends = self.site.ends();
+        let now = Instant::now();
+        let wall = self.site.client.on_its_clock(SystemTime::now());
+        let noted = {
+            let mut known = self.site.feed.known.lock();
+            let Known { marks, .. } = &mut *known;
+            match marks.as_mut().map_or(Ok(Vec::new()), |marks| marks.take(&seen, now.into_std())) {
+                Ok(news) => {
+                    let rows: Vec<_> = rows.into_iter().filter(|row| news.binary_search(&row.id).is_ok()).collect();
+                    let found = hints(&rows, &ends);
+                    let newest = seen.iter().filter_map(|row| row.made).max().unwrap_or_default().min(wall);
+                    known.note_named(found.objects.iter().cloned(), newest);
+                    known.strange = known.strange.saturating_add(found.strange);
+                    if found.strange > 0 {
+                        tracing::debug!(events = known.strange, "events of Flow that are not understood");
+                    }
+                    if !full && let Some(marks) = &mut known.marks {
+                        marks.finish(began.into_std(), now.into_std(), wall);
+                    }
+                    Ok((found, known.marks.as_ref().map(|marks| Str::from(marks.low().to_string()))))
+                }
+                Err(overflow) => Err(overflow),
+            }
+        };
+        let Ok((found, cursor)) = noted else {
+            return self.too_much("more events are missing than are remembered").await;
+        };
+        let above = seen.iter().map(|row| row.id).max().unwrap_or(above);
+        self.tell(found, cursor);
+        if full {
+            self.reading = Some(Reading { began, above, pages: pages + 1 });
+        } else {
+            self.reading = None;
+            self.whole = Some(began);
+            self.look_again();
+        }
+        Ok(())
+    }
+
+    /// Settles what is owed; then what was read is sure.
+    async fn settle(&mut self) -> Result<(), SourceError> {
+        let owed = self.site.feed.known.lock().owed.clone();
+        if !owed.is_empty() {
+            let Found { objects, reload } = owed.settle(&self.site).await?;
+            self.site.feed.known.lock().owed.remove(&owed);
+            self.signals.extend(changed(objects, reload, None));
+        }
+        if let Some(began) = self.whole.take() {
+            self.raise = began.checked_sub(LAG);
+            if self.signals.is_empty() {
+                self.signals.push_back(Signal::Heartbeat);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a webhook's event is still to come.
+    fn look_again(&mut self) {
+        let mut known = self.site.feed.known.lock();
+        let comes = known.expected.filter(|id| known.marks.as_ref().is_some_and(|marks| !marks.has(*id)));
+        self.tries = if comes.is_some() { self.tries + 1 } else { 0 };
+        if comes.is_none() || self.tries >= TRIES {
+            (known.expected, self.tries) = (None, 0);
+        }
+    }
+
+    fn tell(&mut self, found: Hints, cursor: Option<Str>) {
+        let Hints { objects, reload, holders, revived, unnamed, rules, strange: _ } = found;
+        let roles: Vec<_> = objects.iter().filter(|object| object.kind == "permission_rule_set").cloned().collect();
+        for rules in rules {
+            self.signals.push_back(Signal::RulesChanged { objects: roles.clone(), said: rules.to_string() });
+        }
+        self.signals.extend(changed(objects.into_iter().collect(), reload, cursor));
+        let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
+        if let Err(Overflow) = all {
+            self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+        }
+    }
+
+    /// Begins anew behind the end of the log, and has everything loaded.
+    async fn too_much(&mut self, why: &'static str) -> Result<(), SourceError> {
+        tracing::warn!(why, "the log of events cannot be followed one by one: loading everything");
+        self.reading = None;
+        let began = self.last.unwrap_or_else(Instant::now);
+        log::begin(&self.site).await?;
+        self.whole = Some(began);
+        self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+        Ok(())
+    }
+}
+
+/// What is told of these, if anything.
+fn changed(objects: Vec<ObjectRef>, reload: Option<Scope>, cursor: Option<Str>) -> Option<Signal> {
+    match reload {
+        Some(scope) => Some(Signal::Reload { scope, objects }),
+        None if objects.is_empty() => None,
+        None => Some(Signal::Changed { objects, cursor }),
+    }
 }

@@ -48,9 +48,26 @@ impl Guard {
     pub async fn lets_in(&self, headers: &HeaderMap) -> Result<(), NotLetIn> {
         let Some(token) = &self.token else { return Ok(()) };
         let shown = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())).ok_or(NotLetIn::Missing)?;
-        let right = match token.as_ref() {
-            Token::Value(value) => value.trim().as_bytes().to_vec(),
-            Token::File(path) => match tokio::fs::read(path).await {
+        let right = token.read().await?;
+        // Digests are compared, so the time it takes tells nothing of the token.
+        if Sha256::digest(&right) != Sha256::digest(shown) {
+            return Err(NotLetIn::Wrong);
+        }
+        Ok(())
+    }
+}
+
+// === impl Token ===
+
+impl Token {
+    /// The token as it is now. One that is empty lets nobody in.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn read(&self) -> Result<Vec<u8>, NotLetIn> {
+        let token = match self {
+            Self::Value(value) => value.trim().as_bytes().to_vec(),
+            Self::File(path) => match tokio::fs::read(path).await {
                 Ok(content) => content.trim_ascii().to_vec(),
                 Err(error) => {
                     tracing::error!(file = %path.display(), %error, "the push token cannot be read: nobody can push");
@@ -58,11 +75,7 @@ impl Guard {
                 }
             },
         };
-        // An emptied file lets nobody in. Digests are compared, so the time it takes tells nothing of the token.
-        if right.is_empty() || Sha256::digest(&right) != Sha256::digest(shown) {
-            return Err(NotLetIn::Wrong);
-        }
-        Ok(())
+        if token.is_empty() { Err(NotLetIn::Wrong) } else { Ok(token) }
     }
 }
 

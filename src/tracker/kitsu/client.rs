@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::tracker::SourceError;
@@ -17,6 +17,7 @@ const READ: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(120);
 const TRIES: u32 = 3;
 const MEND_TOKEN: &str = "give the token of an admin bot (`zou create-bot --role admin`) in tracker.kitsu.token_file";
+pub(super) const MEND_PERSON: &str = "log in to Kitsu as that person, and give the access token in --token-file";
 const MEND_URL: &str = "is tracker.kitsu.url the address of its API, which usually ends in /api?";
 const MEND_ADMIN: &str =
     "stagedoor must see every project and person: make the bot an admin in Kitsu, or give the token of one that is";
@@ -49,9 +50,18 @@ pub(super) enum Failure {
 impl Client {
     /// A client of the API at `base`, which ends where `/data/...` begins.
     pub(super) fn new(base: Url, source: TokenSource) -> Result<Self, SourceError> {
-        let http = http::client(READ, WHOLE)?;
         let words = Words { name: "token", place: "tracker.kitsu.token", mend: MEND_TOKEN };
-        Ok(Self { http, base, token: Secret::new(source, words), clock: Clock::default() })
+        Self::with(base, Secret::new(source, words))
+    }
+
+    /// A client that asks as the person whose token this is.
+    pub(super) fn of_person(base: Url, source: TokenSource) -> Result<Self, SourceError> {
+        let words = Words { name: "token", place: "the person's token", mend: MEND_PERSON };
+        Self::with(base, Secret::new(source, words))
+    }
+
+    fn with(base: Url, token: Secret) -> Result<Self, SourceError> {
+        Ok(Self { http: http::client(READ, WHOLE)?, base, token, clock: Clock::default() })
     }
 
     /// The answer to `GET path?query` as JSON. Tried a few times where that can help.
@@ -87,6 +97,30 @@ impl Client {
         }
     }
 
+    /// Whatever zou answers to one request, never tried again: the status, and the answer's first `most` bytes.
+    pub(super) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        most: usize,
+    ) -> Result<(StatusCode, Vec<u8>), Failure> {
+        let token = self.token().await?;
+        let mut answer = self.send(method, path, query, body, &token).await?;
+        let mut read = Vec::new();
+        while read.len() < most {
+            match answer.chunk().await {
+                Ok(Some(chunk)) => read.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    return Err(Failure::Unavailable(format!("{path}: the answer broke off: {}", causes(&error))));
+                }
+            }
+        }
+        Ok((answer.status(), read))
+    }
+
     /// The token, read from its file at first use.
     pub(super) async fn token(&self) -> Result<Arc<str>, Failure> {
         self.token.get().await.map_err(Failure::Refused)
@@ -102,14 +136,14 @@ impl Client {
         self.clock.theirs(at)
     }
 
-    async fn once(
+    async fn send(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
         body: Option<&Value>,
         token: &str,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Response, Failure> {
         let mut url = http::below(&self.base, path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -126,6 +160,18 @@ impl Client {
             .await
             .map_err(|error| Failure::Unavailable(format!("{path}: zou cannot be reached: {}", causes(&error))))?;
         self.clock.note(&answer);
+        Ok(answer)
+    }
+
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        token: &str,
+    ) -> Result<Value, Failure> {
+        let answer = self.send(method, path, query, body, token).await?;
         let status = answer.status();
         let read = http::body(answer).await.map_err(|broken| match &broken {
             Broken::TooLarge => Failure::Malformed(format!("{path}: {broken}")),

@@ -77,6 +77,17 @@ impl<S: Source> Supervisor<S> {
                 self.audit.reload(scope);
                 self.announced(scope);
             }
+            Signal::RulesChanged { objects, said } => {
+                self.stats.events.add(1);
+                self.hint(&objects);
+                self.authorizer.note_rules_changed();
+                tracing::warn!(
+                    tracker = self.source.name(),
+                    said,
+                    "the rules of a role were changed at the tracker, which does not tell them: the role as it is configured \
+                     here may be out of date; compare it and mend the policy"
+                );
+            }
             Signal::Told { changes, cursor, receipt } => return self.told(changes, cursor, receipt),
             Signal::Heartbeat => {}
             Signal::Lost(why) => return self.lost(&why),

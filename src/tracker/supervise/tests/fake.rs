@@ -410,8 +410,7 @@ impl Running {
 
     #[expect(clippy::disallowed_methods, reason = "no app here to spawn through")]
     pub(super) fn start_with(options: Options, prepare: impl FnOnce(&Fake)) -> Self {
-        let policy = Policy::load("kitsu", None).expect("the built-in pack compiles");
-        let authorizer = Authorizer::new(policy, crate::authorizer::Options::default(), Clock::system());
+        let authorizer = Authorizer::new(policy(), crate::authorizer::Options::default(), Clock::system());
         let fake = Fake::new();
         prepare(&fake);
         let mut supervisor = Supervisor::new(fake.clone(), Arc::clone(&authorizer), options);
@@ -478,4 +477,9 @@ impl Running {
         self.shutdown.cancel();
         self.task.await.expect("the supervisor ends without panic");
     }
+}
+
+/// What the authorizer decides by.
+pub(super) fn policy() -> Policy {
+    Policy::load("kitsu", None).expect("the built-in pack compiles")
 }

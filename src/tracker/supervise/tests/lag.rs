@@ -26,6 +26,43 @@ async fn the_mirror_is_no_younger_than_what_can_be_read_of_what_was_announced() 
 }
 
 #[tokio::test]
+async fn a_stream_that_tells_late_is_followed_as_far_as_it_is_sure() {
+    let running = Running::start(options()).await;
+    running.fresh().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (sure, wall) = (Instant::now(), SystemTime::now());
+    running.fake.sure(Some(sure));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let slack = Duration::from_millis(10);
+    running.fake.hold_rereads(true);
+    running.fake.changed(&[task()]);
+    running.fake.signal(Signal::Heartbeat);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(running.authorizer.status().as_of < wall - slack, "something is pending");
+    running.fake.hold_rereads(false);
+    running.until("read", async |running| running.authorizer.status().as_of >= wall - slack).await;
+    running.fake.signal(Signal::Heartbeat);
+    running.idle().await;
+    assert!(running.authorizer.status().as_of <= wall + slack);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn changed_rules_of_a_role_are_counted_until_the_policy_is_put_in_force_anew() {
+    let running = Running::start(options()).await;
+    let counted = || running.authorizer.status().counts.get("role_rules_changed").copied();
+    assert_eq!(counted(), None);
+    for _ in 0..2 {
+        running.fake.signal(Signal::RulesChanged { objects: vec![task()], said: "Artist by Jane".into() });
+    }
+    running.until("counted", async |_| counted() == Some(2)).await;
+    running.until("read", async |running| running.fake.rereads(&task()) > 0).await;
+    running.authorizer.set_policy(super::fake::policy()).expect("a policy over the same kinds");
+    assert_eq!(counted(), None);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn all_that_was_read_on_first_use_of_a_table_is_forgotten_at_once() {
     let running = Running::start(options()).await;
     let reload = || Signal::Reload { scope: Scope::All, objects: Vec::new() };
