@@ -7,6 +7,7 @@
 //! A table fails with all of its rows that differ.
 
 mod files;
+mod flow;
 mod kitsu;
 mod program;
 mod requests;

@@ -21,6 +21,7 @@ mod differential;
 mod floors;
 mod flow_events;
 mod flow_load;
+mod flow_property;
 mod ftrack_events;
 mod ftrack_property;
 mod grpc;

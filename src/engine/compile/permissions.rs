@@ -108,7 +108,12 @@ fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
     let types: Vec<&str> = page.base.kinds.iter().map(|kind| kind.type_name.as_str()).collect();
     let mut quiet = [Problems::new(""), Problems::new("")];
     for role in page.roles(&mut quiet) {
-        let given: FxHashSet<&str> = role.types.iter().map(|(name, _)| name.what.as_str()).collect();
+        // A type that leaves out an operation has that of `*`; to create takes no condition.
+        let whole = role.types.iter().filter(|(_, rules)| {
+            let TypeSource { see, create: _, edit, retire, fields: _ } = rules.what;
+            see.is_some() && edit.is_some() && retire.is_some()
+        });
+        let given: FxHashSet<&str> = whole.map(|(name, _)| name.what.as_str()).collect();
         for (name, Of { what: rules, own }) in &role.types {
             let for_types: Vec<&str> = match name.what.as_str() {
                 "*" => {

@@ -24,6 +24,8 @@ pub(super) struct Reader<'a> {
     pub name: &'a str,
     /// The kind that has its fields.
     pub def: &'a KindDef,
+    /// Fields that the tracker's type has, whether the policy looks at them or not.
+    pub listed: &'a [(Key, Node)],
     pub seen: &'a mut Seen,
     pub problems: &'a mut Problems,
 }
@@ -84,7 +86,10 @@ impl Reader<'_> {
                 return;
             }
             // Which fields are mirrored is for the policy to say: the file may have more, but none misspelt.
-            other if no.is_none() && self.has_trash() && near(other, self.known()).is_none() => {
+            other
+                if no.is_none()
+                    && (self.is_listed(other) || self.has_trash() && near(other, self.known()).is_none()) =>
+            {
                 self.linked(node);
                 return;
             }
@@ -254,6 +259,11 @@ impl Reader<'_> {
 
     fn has_trash(&self) -> bool {
         !self.def.type_name.is_empty()
+    }
+
+    /// Whether the tracker's type has the field; the other end of another type's field is told there.
+    fn is_listed(&self, field: &str) -> bool {
+        self.listed.iter().any(|(key, _)| key.text == field) && !self.def.backs.iter().any(|back| back.name == field)
     }
 
     fn in_projects(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::model::id::{Id, Str};
 use crate::model::record::Record;
 use crate::model::schema::{KindDef, KindNo, Schema};
 use crate::model::value::Value;
-use crate::yaml::{Node, Place, Problems, parse, suggestion};
+use crate::yaml::{Data, Key, Node, Place, Problems, parse, suggestion};
 
 /// The policy pack of a studio file that names none.
 pub const DEFAULT_PACK: &str = "kitsu";
@@ -79,6 +79,7 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
         problems.add(place, format!("this is a studio for the pack `{pack}`, and `{in_force}` is in force"));
         return Snapshot::default();
     }
+    let listed = listed(root, schema);
     let mut seen = Seen::default();
     let mut rows: Vec<(KindNo, Place, Entry)> = Vec::new();
     for (key, section) in root.map(problems).map(|fields| fields.entries()).unwrap_or_default() {
@@ -86,13 +87,17 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
             continue;
         }
         let Some((no, def)) = section_kind(&key.text, schema) else {
+            if listed.keys().any(|name| key.text.replace('_', "").eq_ignore_ascii_case(name)) {
+                continue;
+            }
             let kinds = schema.kinds.iter().map(|kind| kind.name.as_str());
             let hint = suggestion(&key.text, kinds.filter(|kind| section_kind(kind, schema).is_some()).chain(["pack"]));
             problems.add(key.place, format!("there is no kind `{}`{hint}", key.text));
             continue;
         };
         for node in section.list() {
-            let mut reader = Reader { words, no, name: &key.text, def, seen: &mut seen, problems };
+            let listed = listed.get(def.type_name.as_str()).copied().unwrap_or_default();
+            let mut reader = Reader { words, no, name: &key.text, def, listed, seen: &mut seen, problems };
             rows.extend(reader.entry(node).map(|entry| (no, node.place, entry)));
         }
     }
@@ -103,6 +108,31 @@ pub fn from_node(root: &Node, words: &Vocabulary, problems: &mut Problems) -> Sn
         fill_links(&mut rows, schema);
     }
     snapshot(rows, schema)
+}
+
+/// The fields that the file says each of the tracker's types has. Such types and fields may stand in the file although the
+/// policy in force does not look at them.
+fn listed<'n>(root: &'n Node, schema: &Schema) -> FxHashMap<&'n str, &'n [(Key, Node)]> {
+    let mut listed = FxHashMap::default();
+    for (key, section) in entries(root) {
+        let Some((_, def)) = section_kind(&key.text, schema).filter(|(_, def)| def.type_name.is_empty()) else {
+            continue;
+        };
+        let [field] = def.fields.as_slice() else { continue };
+        for entry in section.list().iter().map(entries).filter(|_| field.any) {
+            let value = |name: &str| entry.iter().find(|(key, _)| key.text == name).map(|(_, node)| node);
+            if let (Some(Data::Scalar { text, .. }), Some(fields)) =
+                (value("id").map(|node| &node.data), value(&field.name))
+            {
+                listed.insert(text.as_str(), entries(fields));
+            }
+        }
+    }
+    listed
+}
+
+fn entries(node: &Node) -> &[(Key, Node)] {
+    if let Data::Map(entries) = &node.data { entries } else { &[] }
 }
 
 /// Complains about what lies in no project while its like does: it would lie wherever a question says.

@@ -56,9 +56,10 @@ impl<'a> Page<'a> {
             let complain = if own { over_problems } else { base_problems };
             match self.cloned(last, own) {
                 Some(next) if chain.contains_role(next) || chain.len() > MOST_CLONES => {
-                    // Told of the role that is read, once.
-                    if std::ptr::eq(last, source) || chain.len() > MOST_CLONES {
-                        complain.add(clone.place, format!("role `{}` is a clone without an end", source.name.what));
+                    // Told of each role in the ring, once; not of those that lead into it.
+                    if std::ptr::eq(next.0, source) || chain.len() > MOST_CLONES {
+                        let place = source.clone.as_ref().map_or(clone.place, |clone| clone.place);
+                        complain.add(place, format!("role `{}` is a clone without an end", source.name.what));
                     }
                     break;
                 }
