@@ -1,3 +1,5 @@
+//! Events of every kind, as Flow logs them, and what may pass for one.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Late, missing and doubled ids, by hand and against a plain model of the log.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Signatures, single and batched deliveries, and what is refused.
+
 use super::*;
 use crate::engine::policy::Policy;
 use crate::tracker::flow::Config;
