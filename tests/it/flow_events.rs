@@ -6,6 +6,8 @@ mod studio;
 use std::io::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use stagedoor::config::Tracker;
 
@@ -204,6 +206,13 @@ async fn late_missing_and_doubled_events_lose_nothing() {
     .await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(studio.info().await.counts.get("role_rules_changed"), Some(&2));
+
+    double.delete("record").await;
+    raw(json!([{"event_type": "Shotgun_DisplayColumn_New", "meta": {"entity_type": "DisplayColumn", "entity_id": 5}}]))
+        .await;
+    tokio::time::sleep(Duration::from_millis(4500)).await;
+    assert!(double.counts().await.of("schema Task") > 0, "the site's schema is read anew");
+    agrees("after all that").await;
 
     // As of then, and not of a time of which nothing was read.
     let now = SystemTime::now();
@@ -459,5 +468,58 @@ async fn more_events_than_are_read_in_a_row_mean_a_load() {
     let now = SystemTime::now();
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(studio.as_of().await > now, "and followed again");
+    studio.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the double of Flow: run tests/run"]
+async fn whatever_the_log_does_in_the_end_all_answers_are_right() {
+    let studio = Studio::boot(&["--event-after", "0.3"]).await;
+    let Studio { double, .. } = &studio;
+    let seed = rand::random::<u64>();
+    print(&format!("seed {seed}"));
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut written = 0;
+    for round in 0..6 {
+        for _ in 0..12 {
+            let wish = match random.random_range(0..8) {
+                0 => json!({"burn": random.random_range(1..30)}),
+                1 => json!({"twice": random.random_range(1..4)}),
+                2 | 3 => json!({"hold": random.random_range(1..4)}),
+                4 => json!({"release": "all"}),
+                _ => json!({"burn": 0}),
+            };
+            double.post("events", wish).await;
+            let id = random.random_range(1..=12);
+            let one_of = |random: &mut StdRng, of: &str, most: u64| format!("{of}:{}", random.random_range(1..=most));
+            let operation = match random.random_range(0..8) {
+                0 => {
+                    json!(["update", "Task", id, {"task_assignees": [one_of(&mut random, "HumanUser", 8), one_of(&mut random, "Group", 3)]}])
+                }
+                1 => json!(["update", "Task", id, {"entity": one_of(&mut random, "Shot", 4)}]),
+                2 => {
+                    json!(["update", "Shot", id % 4 + 1, {"tasks": [one_of(&mut random, "Task", 12), one_of(&mut random, "Task", 12)]}])
+                }
+                3 => json!(["update", "HumanUser", id % 8 + 1, {"projects": [one_of(&mut random, "Project", 3)]}]),
+                4 => json!(["update", "Group", id % 3 + 1, {"users": [one_of(&mut random, "HumanUser", 8)]}]),
+                5 => json!(["update", "Project", id % 3 + 1, {"users": [one_of(&mut random, "HumanUser", 8)]}]),
+                6 => {
+                    let action = ["delete", "revive"][random.random_range(0..2)];
+                    let kind = ["Shot", "Task", "Group", "Note"][random.random_range(0..4)];
+                    json!([action, kind, id % 3 + 1, {}])
+                }
+                _ => json!(["update", "Note", id % 8 + 1, {"addressings_to": [one_of(&mut random, "Group", 3)]}]),
+            };
+            // Some are refused: what is in the trash cannot be written, and so on.
+            written += u32::from(double.try_mutate(&json!([operation])).await);
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
+        }
+        double.post("events", json!({"hold": 0})).await;
+        double.post("events", json!({"release": "all"})).await;
+        let questions = studio.questions().await;
+        studio.agrees(&format!("round {round} of seed {seed}"), &questions, Instant::now(), SOON).await;
+    }
+    print(&format!("{written} of 72 random changes were accepted"));
+    assert!(written > 30);
     studio.end().await;
 }
