@@ -106,5 +106,39 @@ fn ftrack(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine, ftrack);
+/// The site of the decision tables: a role's rules by type and field, conditions over links.
+fn flow(criterion: &mut Criterion) {
+    let roles = include_str!("../tests/cases/policies/flow-studio.yaml");
+    let mut policy = Policy::load("flow", Some(("roles", roles))).expect("compiles");
+    let text = include_str!("../tests/cases/studios/flow.yaml");
+    let site = files::read("flow.yaml", text, &Vocabulary::of(&policy)).expect("is right");
+    let mut directory = Directory::new(policy.schema.clone());
+    let changes = directory.difference(site);
+    directory.apply(changes);
+    let view = directory.view();
+    policy.follow_all(view);
+    let mut group = criterion.benchmark_group("flow");
+    for (name, who, action, field, id, value, expected) in [
+        ("allow, yes for every type", "102", "read", "", "1001", None, true),
+        ("allow, in a project of their own", "103", "read", "", "1001", None, true),
+        ("allow, a field by a condition: assigned", "103", "update", "sg_status_list", "1001", None, true),
+        ("allow, seen by a condition: assigned", "104", "read", "", "1001", None, true),
+        ("deny, a value with a rule of its own", "105", "update", "sg_status_list", "1001", Some("omt"), false),
+        ("deny, a field that nobody edits", "101", "update", "created_by", "1001", None, false),
+        ("deny, no project", "107", "read", "", "1001", None, false),
+    ] {
+        let mut query = Query::new(Subject::Person(who), action, "task", id);
+        query.field = field;
+        query.value = value.map(|value| std::borrow::Cow::Owned(Value::text(value)));
+        let ask = || match resolve(&policy, view, black_box(&query)) {
+            Resolved::Case(case) => decide(view, &case).decision.allowed(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ask(), expected, "{name}");
+        group.bench_function(name, |bencher| bencher.iter(ask));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, engine, ftrack, flow);
 criterion_main!(benches);
