@@ -92,7 +92,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(64))]
+    #![proptest_config(config(24))]
 
     #[test]
     fn cached_uncached_and_plain_agree(seed in any::<u64>(), steps in 1..60_usize) {
