@@ -105,7 +105,7 @@ impl<'v> Walk<'v> {
             }
             Allows::If(number) => number,
         };
-        let condition = self.case.role.and_then(|(page, _)| page.conditions.get(usize::from(number)));
+        let condition = self.case.role.and_then(|(page, _)| page.conditions.get(number as usize));
         let outer = self.it.replace(key);
         let truth = condition.map_or(Truth::Unknown, |condition| condition.holds(self));
         self.it = outer;
@@ -135,8 +135,8 @@ impl<'v> Walk<'v> {
         let says = match rule {
             Allows::Yes => "yes",
             Allows::No => "no",
-            Allows::If(number) => page.condition_names.get(usize::from(number)).map_or("", String::as_str),
-            Allows::Invalid(number) => page.problems.get(usize::from(number)).map_or("", String::as_str),
+            Allows::If(number) => page.condition_names.get(number as usize).map_or("", String::as_str),
+            Allows::Invalid(number) => page.problems.get(number as usize).map_or("", String::as_str),
         };
         let code = page.roles.get(usize::from(role)).map_or("", |role| role.code.as_str());
         Some(format!("role {code}: {says}"))
