@@ -55,7 +55,7 @@ impl<'v> Walk<'v> {
         if rest.all(|rule| self.allowed(rule) == first) { first } else { Truth::Unknown }
     }
 
-    /// Whether what the resource hangs on can be seen too; of what hangs on nothing there is nothing more to see.
+    /// Whether what the resource hangs on can be seen too. Of a type that hangs on others, what hangs on nothing is nobody's.
     fn see_above(&mut self, page: &'v Permissions, role: u16) -> Truth {
         let schema = self.view.schema();
         let from = schema.kind(schema.table_of(self.case.kind)).and_then(|def| def.project_from);

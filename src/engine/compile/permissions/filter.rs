@@ -144,8 +144,10 @@ impl Against<'_> {
         let bound = |at: usize| {
             values.get(at).and_then(Bound::of).ok_or_else(|| wrong("a number, date or date_time is needed here"))
         };
-        let equals =
-            || values.iter().map(|value| self.wanted(value, place)).collect::<Result<_, _>>().map(Test::Equals);
+        // Nulls are in no set: only `is` asks whether one is empty.
+        let any = matches!(relation, Relation::In | Relation::NotIn);
+        let values_in = || values.iter().filter(|value| !any || **value != Operand::Null);
+        let equals = || values_in().map(|value| self.wanted(value, place)).collect::<Result<_, _>>().map(Test::Equals);
         let type_is = || {
             let name = text()?;
             let kind = kind_of(self.schema, &name);

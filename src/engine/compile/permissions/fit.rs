@@ -33,6 +33,7 @@ impl Holds {
         let of_type = matches!(relation, Relation::TypeIs | Relation::TypeIsNot);
         match (self, value) {
             (Self::Links, Operand::Text(_)) => of_type,
+            (_, Operand::Null) if matches!(relation, Relation::In | Relation::NotIn) => false,
             (Self::Booleans, Operand::Null) => false,
             (_, Operand::Null) | (Self::Links, Operand::Link { .. } | Operand::Me) => true,
             (Self::Booleans, Operand::Bool(_)) | (Self::Numbers, Operand::Number(_)) => true,
