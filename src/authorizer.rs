@@ -40,13 +40,16 @@ use crate::directory::{Applied, Directory};
 use crate::engine::policy::Policy;
 use crate::engine::{CaseKey, Followed};
 use crate::model::change::{Batch, Change, Dep, Touched};
-use crate::model::id::{ObjectRef, Str};
+use crate::model::id::{Key, ObjectRef, Str};
 use crate::model::schema::Schema;
 use freshness::Age;
 use pending::Pending;
 
 /// How many changes are applied under one write guard: other calls get in between, and checks wait without a thread.
 const CHUNK: usize = 512;
+
+/// How many objects are looked at under one read guard.
+const LOOKED_AT: usize = 50_000;
 
 /// What can be set when an authorizer is made.
 #[derive(Clone, Copy, Debug)]
@@ -297,6 +300,18 @@ impl Authorizer {
     /// Notes the version that the tracker tells of itself.
     pub fn set_tracker_version(&self, version: &str) {
         *self.tracker_version.write() = Str::from(version);
+    }
+
+    /// The objects that lead to one of these by the field of this name. Looks at every object of the kinds that have it.
+    pub fn leading_to(&self, objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+        let (mut all, mut from) = (Vec::new(), Some(Key(0)));
+        while let Some(at) = from {
+            // Writers get in between.
+            let (mut found, next) = self.mirror.read().directory.view().leading_to(objects, field, at, LOOKED_AT);
+            all.append(&mut found);
+            from = next;
+        }
+        all
     }
 
     /// Of objects that are read on first use, those that the mirror holds: an event on any other needs no re-read.

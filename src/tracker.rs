@@ -123,6 +123,8 @@ pub enum Signal {
     /// Exactly this changed: nothing needs to be re-read. What is told before a load of everything begins is in what that
     /// load reads. A source that tells so names no objects to be re-read.
     Told { changes: Vec<Change>, cursor: Option<Str>, receipt: Option<Receipt> },
+    /// Whatever the mirror has that leads to these by this field may have changed with them.
+    Hanging { on: Vec<ObjectRef>, field: Str },
     /// What a role allows was changed at the tracker, which does not tell what it allows now: what is configured for it
     /// may be out of date. `said`: which role, by whom and when, as far as it is known.
     RulesChanged { objects: Vec<ObjectRef>, said: String },

@@ -230,6 +230,34 @@ fn back_lists_follow_their_records() {
 }
 
 #[test]
+fn what_leads_somewhere_by_a_field_is_found_part_by_part() {
+    let mut directory = with([
+        upsert(&task("T1", "S", &["p"])),
+        upsert(&task("T2", "S2", &["p", "q"])),
+        upsert(&task("T3", "S", &["q"])),
+        upsert(&task("T4", "S", &[])),
+    ]);
+    directory.apply([remove("task", "T4")]);
+    let found = |objects: &[(&str, &str)], field: &str, most: usize| {
+        let objects: Vec<_> = objects.iter().map(|(kind, id)| ObjectRef::new(kind, id)).collect();
+        let (mut all, mut from) = (Vec::new(), Some(Key(0)));
+        while let Some(at) = from {
+            let (found, next) = directory.view().leading_to(&objects, field, at, most);
+            all.extend(found.iter().map(|object| object.id.to_string()));
+            from = next;
+        }
+        all
+    };
+    for most in [1, 2, 1000] {
+        assert_eq!(found(&[("shot", "S")], "entity_id", most), ["T1", "T3"], "a list or one");
+        assert_eq!(found(&[("person", "p"), ("person", "none")], "assignees", most), ["T1", "T2"]);
+        assert_eq!(found(&[("shot", "S"), ("shot", "S2")], "entity_id", most), ["T1", "T2", "T3"]);
+        assert_eq!(found(&[("shot", "none")], "entity_id", most), [""; 0]);
+        assert_eq!(found(&[("shot", "S")], "nothing", most), [""; 0]);
+    }
+}
+
+#[test]
 fn rosters_lead_both_ways() {
     let mut directory = with([team("P", &[("ada", None), ("ben", Some("client"))]), team("Q", &[("ada", None)])]);
     assert_eq!(roster(&directory, "project", "P"), ["ada", "ben"]);

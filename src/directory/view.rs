@@ -1,6 +1,8 @@
 //! What the engine may ask of the mirror. Borrowed under a read guard; sees one revision.
 
-use super::tables::{Membership, Row, State, Tables};
+use rustc_hash::FxHashSet;
+
+use super::tables::{Cell, Membership, Row, State, Tables};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{KindNo, Schema};
 
@@ -63,6 +65,36 @@ impl<'a> View<'a> {
         nodes
             .filter(move |(_, node)| node.table == table && matches!(node.state, State::Record(_)))
             .map(|(at, _)| Key(at))
+    }
+
+    /// Of so many objects, beginning at a handle, those that lead to one of these by the field of this name; and where to
+    /// go on. `None`: these were the last.
+    pub fn leading_to(
+        &self,
+        objects: &[ObjectRef],
+        field: &str,
+        from: Key,
+        most: usize,
+    ) -> (Vec<ObjectRef>, Option<Key>) {
+        let keys = objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id));
+        let keys: FxHashSet<Key> = keys.collect();
+        let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
+        let fields: Vec<Option<usize>> = kinds.collect();
+        let leads = |key: Key| {
+            let cell = self.table(key).and_then(|table| (*fields.get(usize::from(table))?).zip(self.row(key)));
+            match cell.and_then(|(field, row)| row.cells.get(field)) {
+                Some(Cell::Ref(to)) => keys.contains(to),
+                Some(Cell::Refs(to)) => to.iter().any(|to| keys.contains(to)),
+                _ => false,
+            }
+        };
+        if keys.is_empty() {
+            return (Vec::new(), None);
+        }
+        let nodes = (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize).take(most).map(|(at, _)| Key(at));
+        let found = nodes.filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect();
+        let next = (from.0 as usize).saturating_add(most);
+        (found, u32::try_from(next).ok().filter(|_| next < self.tables.nodes.len()).map(Key))
     }
 
     /// The objects that refer to `key` by the numbered back list of its kind.

@@ -100,6 +100,13 @@ impl Flow {
     }
 }
 
+/// What an answer of the log of events, whatever it is, says to re-read where this is mirrored.
+pub fn hinted_by(answer: &str, schema: &Schema) -> Vec<ObjectRef> {
+    let rows = serde_json::from_str(answer).ok().and_then(|answer| answer::rows("the log", answer).ok());
+    let hints = hints::hints(&rows.unwrap_or_default(), &ends::Ends::new(schema, |_, _| None));
+    hints.objects.into_iter().chain(hints.retired).chain(hints.revived).collect()
+}
+
 impl Source for Flow {
     fn name(&self) -> &'static str {
         "flow"

@@ -19,6 +19,7 @@ mod command;
 mod declared;
 mod differential;
 mod floors;
+mod flow_events;
 mod flow_load;
 mod flow_property;
 mod ftrack_events;

@@ -60,11 +60,6 @@ impl Ends {
     pub(super) fn leading_to(&self, to: &str) -> impl Iterator<Item = (&str, &str)> {
         self.kinds.values().flat_map(move |kind| kind.links_to(to).map(|field| (kind.type_name.as_str(), field)))
     }
-
-    /// All types that are mirrored.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
-        self.kinds.values()
-    }
 }
 
 /// Whether rows of the kind are read from the site.

@@ -24,6 +24,8 @@ const MOST_RULES: usize = 100;
 /// How much of a name is repeated.
 const SAID: usize = 100;
 
+/// The link by which rows hang on others.
+pub(super) const HANGS_BY: &str = "entity";
 /// Attributes that count for every type.
 const ALWAYS: [&str; 2] = ["project", "retirement_date"];
 /// Attributes by which rows are called.
@@ -37,6 +39,8 @@ pub(super) struct Hints {
     pub(super) reload: Option<Scope>,
     /// Rows to be found by what they lead to.
     pub(super) holders: FxHashSet<Holder>,
+    /// Rows that went to the trash. Flow takes with them what hangs on them, and says nothing of that.
+    pub(super) retired: FxHashSet<ObjectRef>,
     /// Rows that were taken out of the trash: the links to them are back.
     pub(super) revived: FxHashSet<ObjectRef>,
     /// Types of which something changed that is not named.
@@ -90,7 +94,7 @@ pub(super) fn hints(rows: &[Row], ends: &Ends) -> Hints {
             Some(None) => {}
             None => hints.strange += 1,
         }
-        let named = hints.objects.len() + hints.holders.len() + hints.revived.len();
+        let named = hints.objects.len() + hints.holders.len() + hints.retired.len() + hints.revived.len();
         if named > MOST {
             let Hints { rules, strange, .. } = hints;
             return Hints { reload: Some(Scope::All), rules, strange, ..Hints::default() };
@@ -122,8 +126,11 @@ impl Hints {
 
     /// The row itself.
     fn row(&mut self, event: &Event<'_>, ends: &Ends) {
-        let rows = [event.entity, event.about];
-        let named = rows.into_iter().flatten().fold(false, |named, row| self.name(row, ends) || named);
+        // The other end of a link to a row that is in the trash by now is nobody's.
+        let mut named = event.is_back;
+        for row in event.own() {
+            named |= self.name(row, ends);
+        }
         if !named && let Some(kind) = ends.kind(event.kind) {
             self.strange += 1;
             self.unnamed.insert(kind.type_name.clone());
@@ -133,9 +140,9 @@ impl Hints {
     fn retired(&mut self, event: &Event<'_>, ends: &Ends) {
         self.row(event, ends);
         for (kind, id) in event.own() {
-            // Flow takes with it what hangs on it, and says nothing of that.
-            let hanging = ends.leading_to(kind).filter(|(_, field)| *field == "entity");
-            self.holders.extend(hanging.map(|(from, field)| Holder::new(from, field, kind, id)));
+            if ends.leading_to(kind).any(|(_, field)| field == HANGS_BY) {
+                self.retired.extend(ends.object(kind, id));
+            }
             if kind == "Project" {
                 self.load(Scope::Large);
             }
@@ -163,7 +170,7 @@ impl Hints {
         let near = named.iter().flatten().filter(|(kind, _)| ends.leads(kind, event.kind));
         let near: Vec<_> = near.filter_map(|(kind, id)| ends.object(kind, *id)).collect();
         self.objects.extend(near);
-        if event.is_back {
+        if event.is_back && event.is_by_mirrored(ends) {
             event.about.map(|row| self.name(row, ends));
         }
         let Some(kind) = ends.kind(event.kind) else { return };
@@ -202,8 +209,10 @@ impl Hints {
     }
 
     fn role(&mut self, event: &Event<'_>, ends: &Ends) {
-        let rows = event.own().filter(|(kind, _)| *kind == "PermissionRuleSet");
-        let named = rows.fold(false, |named, row| self.name(row, ends) || named);
+        let mut named = false;
+        for row in event.own().filter(|(kind, _)| *kind == "PermissionRuleSet") {
+            named |= self.name(row, ends);
+        }
         if !named {
             self.load(Scope::Core);
         }
@@ -253,6 +262,12 @@ impl<'a> Event<'a> {
         let about = self.about.filter(|_| !self.is_back);
         let both = [self.entity, about.filter(|about| self.entity != Some(*about))];
         both.into_iter().flatten()
+    }
+
+    /// Whether a back reference is by a field that the mirror rests on, or says nothing of that.
+    fn is_by_mirrored(&self, ends: &Ends) -> bool {
+        let by = self.meta.get("actual_attribute_changed").and_then(Json::as_str).and_then(|by| by.split_once('.'));
+        by.is_none_or(|(kind, field)| ends.kind(kind).is_some_and(|kind| counts(kind, field)))
     }
 
     /// The rows at the other end of a link that was made or removed. `None`: nothing is said of them.
@@ -312,12 +327,6 @@ impl std::fmt::Display for Rules {
 
 fn said(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(SAID).collect()
-}
-
-/// What the answer to a question for events says to re-read, whatever it is.
-pub(super) fn hinted_by(rows: &[Row], ends: &Ends) -> Vec<ObjectRef> {
-    let Hints { objects, .. } = hints(rows, ends);
-    objects.into_iter().collect()
 }
 
 #[cfg(test)]

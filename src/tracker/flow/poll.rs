@@ -11,8 +11,6 @@
 
 mod log;
 mod owed;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,9 +27,9 @@ use self::log::Read;
 use self::owed::{Found, Owed};
 use super::Site;
 use super::ends::Ends;
-use super::hints::{Hints, hints};
+use super::hints::{HANGS_BY, Hints, Holder, hints};
 use super::marks::{LAG, Marks, Overflow};
-use super::scan;
+use super::scan::{self, Scan};
 use crate::model::id::{ObjectRef, Str};
 use crate::model::schema::Schema;
 use crate::tracker::{CatchUp, Scope, Signal, SourceError};
@@ -51,6 +49,8 @@ pub(super) struct Feed {
     known: Mutex<Known>,
     /// A webhook named an event that was not told yet.
     woken: Notify,
+    /// What looks for silent edits; held by whoever listens.
+    pub(super) scan: tokio::sync::Mutex<Scan>,
 }
 
 #[derive(Debug, Default)]
@@ -126,11 +126,14 @@ pub(super) async fn catch_up(site: &Site, since: SystemTime) -> Result<Option<Ca
         return Ok(Some(CatchUp { cursor, ..CatchUp::default() }));
     }
     let Some(rows) = log::since(site, since).await? else { return Ok(None) };
-    let Hints { objects, reload, holders, revived, unnamed, rules: _, strange: _ } = hints(&rows, &site.ends());
+    let Hints { objects, reload, holders, retired, revived, unnamed, rules: _, strange: _ } =
+        hints(&rows, &site.ends());
+    // What hangs on it is not told to whoever catches up.
+    let hanging = (!retired.is_empty()).then_some(Scope::Large);
     let owed = Owed { holders, revived, unnamed };
     let found = owed.settle(site).await?;
     let objects = objects.into_iter().chain(found.objects).collect();
-    let reload = [reload, found.reload].into_iter().flatten().reduce(Scope::and);
+    let reload = [reload, hanging, found.reload].into_iter().flatten().reduce(Scope::and);
     Ok(Some(CatchUp { objects, reload, cursor }))
 }
 
@@ -139,7 +142,12 @@ pub(super) async fn catch_up(site: &Site, since: SystemTime) -> Result<Option<Ca
 impl Feed {
     /// The log of a site of which the schema says what is mirrored.
     pub(super) fn of(schema: &Schema) -> Self {
-        Self { schema: schema.clone(), known: Mutex::default(), woken: Notify::new() }
+        Self {
+            schema: schema.clone(),
+            known: Mutex::default(),
+            woken: Notify::new(),
+            scan: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Up to when all that changed was told. `None`: nobody listens.
@@ -344,12 +352,20 @@ impl Poller {
     }
 
     fn tell(&mut self, found: Hints, cursor: Option<Str>) {
-        let Hints { objects, reload, holders, revived, unnamed, rules, strange: _ } = found;
+        let Hints { objects, reload, holders, retired, revived, unnamed, rules, strange: _ } = found;
         let roles: Vec<_> = objects.iter().filter(|object| object.kind == "permission_rule_set").cloned().collect();
         for rules in rules {
             self.signals.push_back(Signal::RulesChanged { objects: roles.clone(), said: rules.to_string() });
         }
         self.signals.extend(changed(objects.into_iter().collect(), reload, cursor));
+        if !retired.is_empty() {
+            self.signals.push_back(Signal::Hanging { on: retired.into_iter().collect(), field: HANGS_BY.into() });
+        }
+        // Those that no longer lead there are known to the mirror alone.
+        for Holder { kind: _, field, of: (to, id) } in &holders {
+            let on = self.site.ends().object(to, *id).into_iter().collect();
+            self.signals.push_back(Signal::Hanging { on, field: field.clone() });
+        }
         let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
         if let Err(Overflow) = all {
             self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });

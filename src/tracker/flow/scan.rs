@@ -3,6 +3,7 @@
 //! Each large type that has the field is looked at in turn, what is in the trash and what is not, one small question at a
 //! time. The small tables are read in full by the reconcile, and large types without the field by the slow one.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +22,8 @@ use super::table::Table;
 use crate::model::id::{ObjectRef, Str};
 use crate::tracker::{Signal, date};
 
-/// How often each type is looked at.
-const ROUND: Duration = Duration::from_secs(300);
+/// How many times as often the log is looked at as each type is: every five minutes if the log is read each second.
+const RARER: u32 = 300;
 /// How much the looks overlap beyond what can be committed late, in seconds: nobody's clock is right.
 const OVERLAP: i64 = 300;
 /// How many rows are read at once.
@@ -36,22 +37,24 @@ const MOST_WARNED: usize = 1_000;
 const MOVED: &str = "updated_at";
 
 /// Looks at one type after the other, for ever.
-struct Scan {
-    site: Arc<Site>,
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Found and not told yet.
+    signals: VecDeque<Signal>,
     looks: FxHashMap<(Str, bool), Look>,
     /// Which look comes next, and what of it was read.
     turn: usize,
     under_way: Option<Pages>,
-    next: Instant,
+    next: Option<Instant>,
     /// Scripts of which it was said that they write silently.
     warned: FxHashSet<u64>,
 }
 
 /// What the last look at a type found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Look {
     /// When it began, in seconds of the site's clock.
-    began: Option<i64>,
+    began: i64,
     /// When these rows were edited.
     rows: FxHashMap<u64, i64>,
 }
@@ -69,15 +72,12 @@ struct Pages {
 
 /// What is found, as it is found.
 pub(super) fn stream(site: Arc<Site>) -> BoxStream<'static, Signal> {
-    let scan = Scan {
-        site,
-        looks: FxHashMap::default(),
-        turn: 0,
-        under_way: None,
-        next: Instant::now() + Duration::from_secs(1),
-        warned: FxHashSet::default(),
-    };
-    stream::unfold(scan, |mut scan| async move { Some((scan.next().await, scan)) }).boxed()
+    let state = stream::unfold(site, |site| async move {
+        // What was found outlives the link.
+        let signal = site.feed.scan.lock().await.next(&site).await;
+        Some((signal, site))
+    });
+    state.boxed()
 }
 
 /// The rows of a type that were edited lately, whoever told of it. `None`: the type is a small one, to be read in full.
@@ -97,7 +97,8 @@ pub(super) async fn moved_of_late(site: &Site, kind: &str) -> Result<Option<Vec<
             let rows = page(site, table, retired, (since, last), MOST_ROWS).await?;
             last = rows.iter().map(|row| row.id).max().unwrap_or(last);
             objects.extend(rows.iter().filter(|row| row.id > 0).map(|row| convert::object(table, row)));
-            if rows.len() < MOST_ROWS as usize {
+            // So many are more than the supervisor remembers: it has everything loaded.
+            if rows.len() < MOST_ROWS as usize || objects.len() > REMEMBERED {
                 break;
             }
         }
@@ -127,32 +128,39 @@ fn late() -> i64 {
     i64::try_from(LATE.as_secs()).unwrap_or(i64::MAX).saturating_add(OVERLAP)
 }
 
+fn all_looks(site: &Site) -> Vec<(Str, bool)> {
+    let tables = site.tables.with_rows().filter(|table| is_scanned(site, table));
+    tables.flat_map(|table| [false, true].map(|retired| (table.name.clone(), retired))).collect()
+}
+
 // === impl Scan ===
 
 impl Scan {
-    async fn next(&mut self) -> Signal {
+    async fn next(&mut self, site: &Site) -> Signal {
         loop {
-            sleep_until(self.next).await;
-            let looks = self.all_looks();
+            if let Some(signal) = self.signals.pop_front() {
+                return signal;
+            }
+            // What there is to look at is known after the first load.
+            let soon = || Instant::now() + site.poll_interval;
+            sleep_until(*self.next.get_or_insert_with(soon)).await;
+            let looks = all_looks(site);
+            if looks.is_empty() {
+                self.next = None;
+                continue;
+            }
             // One turn more in each round is for the scripts.
             let turns = looks.len() + 1;
-            let pause = ROUND.checked_div(u32::try_from(turns).unwrap_or(u32::MAX)).unwrap_or(ROUND);
-            self.next = Instant::now() + pause.max(self.site.poll_interval);
+            let round = site.poll_interval.saturating_mul(RARER);
+            let pause = round.checked_div(u32::try_from(turns).unwrap_or(u32::MAX)).unwrap_or(round);
+            self.next = Some(Instant::now() + pause.max(site.poll_interval));
             let found = match looks.get(self.turn % turns) {
-                Some((kind, retired)) => self.look(kind, *retired).await,
-                None => self.scripts().await.map(|()| Vec::new()),
+                Some((kind, retired)) => self.look(site, kind, *retired).await,
+                None => self.scripts(site).await,
             };
             match found {
-                Ok(objects) => {
-                    if self.under_way.is_none() {
-                        self.turn = (self.turn + 1) % turns;
-                    } else {
-                        self.next = Instant::now() + self.site.poll_interval;
-                    }
-                    if !objects.is_empty() {
-                        return Signal::Changed { objects, cursor: None };
-                    }
-                }
+                Ok(()) if self.under_way.is_none() => self.turn = (self.turn + 1) % turns,
+                Ok(()) => self.next = Some(soon()),
                 Err(failure) => {
                     // The rest of the round is none the worse for it.
                     tracing::debug!(%failure, "looking for silent changes");
@@ -163,21 +171,15 @@ impl Scan {
         }
     }
 
-    fn all_looks(&self) -> Vec<(Str, bool)> {
-        let tables = self.site.tables.with_rows().filter(|table| is_scanned(&self.site, table));
-        tables.flat_map(|table| [false, true].map(|retired| (table.name.clone(), retired))).collect()
-    }
-
-    /// Reads one page of what was edited of a type; returns what no event named, and what it lists.
-    async fn look(&mut self, kind: &str, retired: bool) -> Result<Vec<ObjectRef>, Failure> {
-        let site = Arc::clone(&self.site);
-        let Some(table) = site.tables.of_type(kind) else { return Ok(Vec::new()) };
+    /// Reads one page of what was edited of a type; what no event named is told, and what it lists or listed.
+    async fn look(&mut self, site: &Site, kind: &str, retired: bool) -> Result<(), Failure> {
+        let Some(table) = site.tables.of_type(kind) else { return Ok(()) };
         let mut pages = match self.under_way.take().filter(|pages| pages.kind == kind && pages.retired == retired) {
             Some(pages) => pages,
-            None => self.begin(kind, retired),
+            None => self.begin(site, kind, retired),
         };
-        let rows = page(&site, table, retired, (pages.since, pages.last), PAGE).await?;
-        let before = self.looks.entry((Str::from(kind), retired)).or_default();
+        let rows = page(site, table, retired, (pages.since, pages.last), PAGE).await?;
+        let before = self.looks.get(&(Str::from(kind), retired));
         let mut silent = Vec::new();
         for row in rows.iter().filter(|row| row.id > 0) {
             let Some(moved) = row.text(MOVED).and_then(date::parse_iso) else { continue };
@@ -186,43 +188,81 @@ impl Scan {
                 pages.rows.insert(row.id, moved);
             }
             let object = convert::object(table, row);
-            let is_known = match before.rows.get(&row.id) {
-                Some(at) => *at == moved,
+            let is_known = match before {
+                Some(look) => look.rows.get(&row.id) == Some(&moved),
                 // What was edited before is in what was loaded.
-                None => before.began.is_none() && moved <= pages.since + late(),
+                None => moved <= pages.since + late(),
             };
             if !is_known && site.feed.named(&object).is_none_or(|named| named < moved) {
                 silent.push((row.id, object));
             }
         }
+        let (ids, objects): (Vec<u64>, Vec<_>) = silent.into_iter().unzip();
+        if !objects.is_empty() {
+            tracing::debug!(kind, rows = objects.len(), "rows were edited, and no event of what is mirrored said so");
+            self.tell_ends(site, table, &ids, &objects, retired).await?;
+            self.signals.push_back(Signal::Changed { objects, cursor: None });
+        }
         if rows.len() < PAGE as usize {
             site.feed.forget_named(pages.began.saturating_sub(late() * 3));
-            *before = Look { began: Some(pages.began), rows: pages.rows };
+            self.looks.insert((Str::from(kind), retired), Look { began: pages.began, rows: pages.rows });
         } else {
             self.under_way = Some(pages);
         }
-        let ids: Vec<u64> = silent.iter().map(|(id, _)| *id).collect();
-        let mut objects: Vec<_> = silent.into_iter().map(|(_, object)| object).collect();
-        if !objects.is_empty() {
-            tracing::debug!(kind, rows = objects.len(), "rows were edited, and no event of what is mirrored said so");
-            objects.extend(listed(&site, table, &ids, retired).await?);
-        }
-        Ok(objects)
+        Ok(())
     }
 
-    fn begin(&self, kind: &str, retired: bool) -> Pages {
-        let began = self.site.client.on_its_clock(SystemTime::now());
-        let last = self.looks.get(&(Str::from(kind), retired)).and_then(|look| look.began);
+    /// Where the mirror keeps the other end of a link, nothing moves there: what these rows list now is told, and what they
+    /// listed before as far as the mirror knows.
+    async fn tell_ends(
+        &mut self,
+        site: &Site,
+        table: &Table,
+        ids: &[u64],
+        objects: &[ObjectRef],
+        retired: bool,
+    ) -> Result<(), Failure> {
+        let ends = site.ends();
+        let Some((kind, shape)) = ends.kind(&table.name).zip(site.shapes.usable(table)) else { return Ok(()) };
+        let fields: Vec<&str> = kind.derived_fields().filter(|name| shape.fields.contains_key(*name)).collect();
+        let far: BTreeSet<&str> = fields.iter().flat_map(|name| kind.derived(name)).map(|(_, field)| field).collect();
+        let mut listed = Vec::new();
+        for ids in ids.chunks(LISTED).filter(|_| !fields.is_empty()) {
+            let search = Search::of(&table.name, fields.iter().copied()).with("id", "in", json!(ids)).retired(retired);
+            for row in site.client.search(&search).await? {
+                for field in &fields {
+                    let links: Vec<_> = match row.value(field) {
+                        Some(Json::Array(links)) => links.iter().filter_map(link).collect(),
+                        Some(one) => link(one).into_iter().collect(),
+                        None => Vec::new(),
+                    };
+                    let is_far = |to: &str| kind.derived(field).any(|(from, _)| from == to);
+                    let links = links.into_iter().filter(|(to, _)| is_far(to));
+                    listed.extend(links.filter_map(|(to, id)| ends.object(to, id)));
+                }
+            }
+        }
+        for field in far {
+            self.signals.push_back(Signal::Hanging { on: objects.to_vec(), field: Str::from(field) });
+        }
+        if !listed.is_empty() {
+            self.signals.push_back(Signal::Changed { objects: listed, cursor: None });
+        }
+        Ok(())
+    }
+
+    fn begin(&self, site: &Site, kind: &str, retired: bool) -> Pages {
+        let began = site.client.on_its_clock(SystemTime::now());
+        let last = self.looks.get(&(Str::from(kind), retired)).map(|look| look.began);
         // Before the first look everything was loaded, after the listening had begun.
-        let first = || self.site.feed.since().map_or(began, |since| self.site.client.on_its_clock(since));
+        let first = || site.feed.since().map_or(began, |since| site.client.on_its_clock(since));
         let since = last.unwrap_or_else(first).saturating_sub(late());
         Pages { kind: Str::from(kind), retired, began, since, last: 0, rows: FxHashMap::default() }
     }
 
     /// Warns of scripts that write without events.
-    async fn scripts(&mut self) -> Result<(), Failure> {
+    async fn scripts(&mut self, site: &Site) -> Result<(), Failure> {
         const FLAG: &str = "generate_event_log_entries";
-        let site = &self.site;
         let Some(table) = site.tables.of_type("ApiUser") else { return Ok(()) };
         if !site.shapes.usable(table).is_some_and(|shape| shape.fields.contains_key(FLAG)) {
             return Ok(());
@@ -241,31 +281,4 @@ impl Scan {
         }
         Ok(())
     }
-}
-
-/// The rows that these list now where the mirror keeps the other end of the link: nothing moves there.
-async fn listed(site: &Site, table: &Table, ids: &[u64], retired: bool) -> Result<Vec<ObjectRef>, Failure> {
-    let ends = site.ends();
-    let Some((kind, shape)) = ends.kind(&table.name).zip(site.shapes.usable(table)) else { return Ok(Vec::new()) };
-    let fields: Vec<&str> = kind.derived_fields().filter(|name| shape.fields.contains_key(*name)).collect();
-    let mut objects = Vec::new();
-    if fields.is_empty() {
-        return Ok(objects);
-    }
-    for ids in ids.chunks(LISTED) {
-        let search = Search::of(&table.name, fields.iter().copied()).with("id", "in", json!(ids)).retired(retired);
-        for row in site.client.search(&search).await? {
-            for field in &fields {
-                let links: Vec<_> = match row.value(field) {
-                    Some(Json::Array(links)) => links.iter().filter_map(link).collect(),
-                    Some(one) => link(one).into_iter().collect(),
-                    None => Vec::new(),
-                };
-                let is_far = |to: &str| kind.derived(field).any(|(from, _)| from == to);
-                objects
-                    .extend(links.into_iter().filter(|(to, _)| is_far(to)).filter_map(|(to, id)| ends.object(to, id)));
-            }
-        }
-    }
-    Ok(objects)
 }

@@ -77,6 +77,10 @@ impl<S: Source> Supervisor<S> {
                 self.audit.reload(scope);
                 self.announced(scope);
             }
+            Signal::Hanging { on, field } => {
+                let hanging = self.authorizer.leading_to(&on, &field);
+                self.hint(&hanging);
+            }
             Signal::RulesChanged { objects, said } => {
                 self.stats.events.add(1);
                 self.hint(&objects);

@@ -1,8 +1,8 @@
 //! Asks for parts of the log of events.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{PAGES, Site};
 use crate::tracker::flow::answer::Row;
@@ -14,6 +14,8 @@ use crate::tracker::{SourceError, date};
 
 /// The log's own type.
 const LOG: &str = "EventLogEntry";
+/// How long a part of it may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How far the site's clock may be off from what its answers say, in seconds.
 const SLACK: i64 = 60;
 
@@ -74,7 +76,8 @@ pub(super) async fn since(site: &Site, since: SystemTime) -> Result<Option<Vec<R
 }
 
 async fn read(site: &Site, search: Search<'_>) -> Result<Read, Failure> {
-    let rows = site.client.search(&search).await?;
+    let late = |_| Failure::Unavailable(format!("the log of events did not come within {} s", PATIENCE.as_secs()));
+    let rows = timeout(PATIENCE, site.client.search(&search)).await.map_err(late)??;
     let made = |row: &Row| row.text("created_at").and_then(date::parse_iso);
     let seen = rows.iter().filter(|row| row.id > 0).map(|row| Seen { id: row.id, made: made(row) }).collect();
     let full = u32::try_from(rows.len()).unwrap_or(u32::MAX) >= MOST_ROWS;

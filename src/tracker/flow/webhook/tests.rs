@@ -51,9 +51,15 @@ fn the_known_signature_is_right_and_no_other() {
     assert!(is_signed(&header.to_uppercase().replace("SHA1", "sha1"), b"mytoken", BODY));
     assert_eq!(signed(b"mytoken", BODY), header);
     assert!(!is_signed(&header, b"other", BODY) && !is_signed(&header, b"mytoken", b"{}"));
-    for wrong in
-        ["", "sha1=", "sha1=00", DIGEST, "sha256=00", &format!("sha1={DIGEST}0"), &format!("sha1={}é", &DIGEST[2..])]
-    {
+    for wrong in [
+        "",
+        "sha1=",
+        "sha1=00",
+        DIGEST,
+        "sha256=00",
+        &format!("sha1={DIGEST}0"),
+        &format!("sha1={}é", DIGEST.trim_start_matches("19")),
+    ] {
         assert!(!is_signed(wrong, b"mytoken", BODY), "{wrong}");
     }
 }
