@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashSet;
 use tokio::sync::Notify;
 
 pub use answer::{Actions, Answer, Explanation, Freshness};
@@ -89,7 +90,7 @@ pub struct Authorizer {
     /// How often the tracker said so since the policy was put in force.
     rules_changed: AtomicU64,
     /// What was last complained about: said once.
-    complaints: Mutex<Vec<String>>,
+    complaints: Mutex<FxHashSet<String>>,
 }
 
 /// A policy needs another mirror than the one that there is.
@@ -177,10 +178,10 @@ impl Authorizer {
         let (wrong, unlisted) = (mirror.policy.complaints(view), mirror.policy.unlisted_roles(view));
         drop(mirror);
         let mut said = self.complaints.lock();
-        for complaint in wrong.iter().filter(|complaint| !said.contains(complaint)) {
+        for complaint in wrong.iter().filter(|complaint| !said.contains(complaint.as_str())) {
             tracing::error!("{complaint}");
         }
-        for role in unlisted.iter().filter(|role| !said.contains(role)) {
+        for role in unlisted.iter().filter(|role| !said.contains(role.as_str())) {
             tracing::warn!(role, "the tracker's role has no list of permissions in the policy, so it grants nothing");
         }
         *said = wrong.into_iter().chain(unlisted).collect();

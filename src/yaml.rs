@@ -184,6 +184,11 @@ impl Builder {
     /// A value that is complete; anchors are counted from 1.
     fn done(&mut self, anchor: usize, node: Node) -> Result<(), Problem> {
         if anchor != 0 {
+            // It is held twice from now on, and so is what is inside it.
+            self.repeated += measure(&node).0;
+            if self.repeated > MAX_REPEATED {
+                return Err(too_many(node.place));
+            }
             self.anchored.insert(anchor, node.clone());
         }
         self.value(node)
@@ -197,7 +202,7 @@ impl Builder {
         let (nodes, depth) = measure(&node);
         self.repeated += nodes;
         if self.repeated > MAX_REPEATED {
-            return Err(Problem::new(at, format!("aliases repeat more than {MAX_REPEATED} values; write fewer")));
+            return Err(too_many(at));
         }
         if self.open.len() + depth > MAX_DEPTH {
             return Err(too_deep(at));
@@ -232,6 +237,10 @@ impl Builder {
 
 fn place(marker: &saphyr_parser::Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
+}
+
+fn too_many(place: Place) -> Problem {
+    Problem::new(place, format!("anchors and aliases repeat more than {MAX_REPEATED} values; write fewer"))
 }
 
 fn too_deep(place: Place) -> Problem {

@@ -127,7 +127,12 @@ impl Writer<'_> {
         }
         self.changed += 1;
         self.touched.deps.push(Dep::Node(key));
+        let odd = |tables: &Tables| matches!(tables.state(key), State::Quarantined(None));
+        let was_odd = odd(self.tables);
         let old = self.tables.set_state(key, state);
+        if was_odd != odd(self.tables) {
+            self.touched.deps.push(Dep::Names(table));
+        }
         self.reindex(key, table, def, &old);
         if def.lazy && old == State::Unknown {
             self.tables.lazy.push(key);
@@ -150,7 +155,7 @@ impl Writer<'_> {
             }
             self.relist(key, &before, &after, |_, _| Some(list));
         }
-        for (no, _) in (0_u16..).zip(&def.fields).filter(|(_, field)| field.link) {
+        for (no, _) in (0_u16..).zip(&def.fields).filter(|(_, field)| field.listed) {
             let (before, after) = (refs(old, Some(no)).to_vec(), refs(self.tables.state(key), Some(no)).to_vec());
             self.relist(key, &before, &after, |writer, target| writer.other_end(target, table, no));
         }
@@ -170,12 +175,16 @@ impl Writer<'_> {
     }
 
     fn relist(&mut self, key: Key, before: &[Key], after: &[Key], list: impl Fn(&Self, Key) -> Option<u16>) {
-        for target in before.iter().filter(|target| !after.contains(target)) {
+        // Both are sorted.
+        let only = |these: &[Key], those: &[Key]| -> Vec<Key> {
+            these.iter().filter(|key| those.binary_search(key).is_err()).copied().collect()
+        };
+        for target in &only(before, after) {
             let Some(list) = list(self, *target) else { continue };
             unlist(&mut self.tables.backs, &(*target, list), key);
             self.touched.deps.push(Dep::Back(*target, list));
         }
-        for target in after.iter().filter(|target| !before.contains(target)) {
+        for target in &only(after, before) {
             let Some(list) = list(self, *target) else { continue };
             self.tables.backs.entry((*target, list)).or_default().push(key);
             self.touched.deps.push(Dep::Back(*target, list));

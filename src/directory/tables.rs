@@ -92,6 +92,8 @@ pub(super) struct Tables {
     /// Objects of kinds that are found by name.
     pub(super) by_name: FxHashMap<(KindNo, Str), Vec<Key>>,
     pub(super) lazy: Lazy,
+    /// Objects of which no record was ever understood, by table.
+    pub(super) odd: FxHashMap<KindNo, Vec<Key>>,
 }
 
 /// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
@@ -158,10 +160,19 @@ impl Tables {
 
     /// Puts a new state in place and returns the old one.
     pub(super) fn set_state(&mut self, key: Key, state: State) -> State {
-        match self.nodes.get_mut(key.0 as usize) {
-            Some(node) => std::mem::replace(&mut node.state, state),
-            None => State::Unknown,
+        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return State::Unknown };
+        let old = std::mem::replace(&mut node.state, state);
+        let odd = |state: &State| matches!(state, State::Quarantined(None));
+        match (odd(&old), odd(&node.state)) {
+            (false, true) => self.odd.entry(node.table).or_default().push(key),
+            (true, false) => {
+                if let Some(list) = self.odd.get_mut(&node.table) {
+                    list.retain(|known| *known != key);
+                }
+            }
+            _ => {}
         }
+        old
     }
 }
 

@@ -33,6 +33,11 @@ impl<'a> View<'a> {
         self.tables.state(key)
     }
 
+    /// An object of the table of which no record was ever understood: nobody knows what it links to.
+    pub fn never_understood(&self, table: KindNo) -> Option<Key> {
+        self.tables.odd.get(&table)?.first().copied()
+    }
+
     /// The object's record, where there is one.
     pub fn row(&self, key: Key) -> Option<&'a Row> {
         self.tables.row(key)

@@ -195,6 +195,7 @@ pub(super) fn source(root: &Node, overlay: bool, problems: &mut Problems) -> Sou
         source.read_only = permissions::read_only(fields.take_whole("read_only", problems), problems);
         source.restrictions = restrictions::restrictions(fields.take_whole("restrictions", problems), problems);
     }
+    roles::check_names(fields.take("roles"), problems);
     source.roles =
         each(fields.take("roles"), problems, |name, node, problems| roles::role(name, node, overlay, problems));
     source.conditions = permissions::conditions(fields.take("conditions"), problems);

@@ -65,6 +65,11 @@ pub(super) enum Step {
     Projects,
     /// The object's id as a number.
     IdNumber,
+    /// Those that link to the object: all, if every row of their kind is understood.
+    OtherEnd {
+        list: u16,
+        from: KindNo,
+    },
     /// The name of the object's kind.
     Kind,
     /// The roles that a person has in the project of the resource, where they are records.

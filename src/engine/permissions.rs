@@ -15,9 +15,10 @@ use super::condition::Condition;
 use crate::directory::{Cell, State, View};
 use crate::model::change::Dep;
 use crate::model::decision::Reason;
-use crate::model::id::{Key, Str};
+use crate::model::id::{Id, Key, Str};
 use crate::model::schema::{FieldNo, KindNo, Schema};
 use crate::model::value::Value;
+use crate::yaml::suggestion;
 
 /// The permission page of a policy.
 #[derive(Debug, Default)]
@@ -37,6 +38,10 @@ pub(super) struct Permissions {
     pub(super) condition_names: Vec<String>,
     /// Rules that can never allow, and why.
     pub(super) problems: Vec<String>,
+    /// What conditions compare and never finds, in words.
+    pub(super) odd: Vec<String>,
+    /// Fields that the policy names.
+    pub(super) named: Vec<(KindNo, Str)>,
     pub(super) never: NeverEditable,
     /// What whoever writes roles should know.
     pub(super) note: Str,
@@ -81,9 +86,9 @@ pub(super) enum Allows {
     #[default]
     No,
     /// Where this condition holds.
-    If(u16),
+    If(u32),
     /// Never: the rule is malformed, and this says why.
-    Invalid(u16),
+    Invalid(u32),
 }
 
 /// Fields that nobody may edit.
@@ -168,12 +173,26 @@ impl Permissions {
         view.row(*role).filter(|row| !row.trashed)?.cell(self.code).text()
     }
 
-    /// Rules that never allow, as the site is.
-    pub(super) fn complaints(&self) -> Vec<String> {
+    /// What of the roles means nothing, as the site is.
+    pub(super) fn complaints(&self, schema: &Schema) -> Vec<String> {
         // Before the site has said what it has nothing can be said of it.
-        let known = !self.site.types.is_empty();
-        let never = |problem: &String| format!("a rule of the roles never allows: {problem}");
-        self.problems.iter().filter(|_| known).map(never).collect()
+        if self.site.types.is_empty() {
+            return Vec::new();
+        }
+        let mut complaints: Vec<String> =
+            self.problems.iter().map(|problem| format!("a rule of the roles never allows: {problem}")).collect();
+        complaints.extend(self.odd.iter().map(|odd| format!("a condition of the roles: {odd}")));
+        let unknown = self
+            .named
+            .iter()
+            .filter(|(kind, field)| self.site.knows(*kind) && self.site.data_type(*kind, field).is_none());
+        complaints.extend(unknown.map(|(kind, field)| {
+            let name = schema.kind(*kind).map_or("", |def| def.type_name.as_str());
+            format!("the roles: {}, so what they say of it means nothing", self.site.no_field(*kind, name, field))
+        }));
+        complaints.sort_unstable();
+        complaints.dedup();
+        complaints
     }
 
     /// The codes of roles that somebody live has and the policy has not.
@@ -261,14 +280,11 @@ impl TypePermissions {
 impl Site {
     /// As the mirror has it now.
     pub(super) fn of(view: View<'_>, (kind, field): (KindNo, FieldNo)) -> Self {
+        let schema = view.schema();
         let mut types = FxHashMap::default();
-        for key in view.of_table(kind) {
-            let (Some(id), Some(row)) = (view.id(key), view.row(key)) else { continue };
-            let schema = view.schema();
-            let Some(of) = (0..).zip(&schema.kinds).find(|(_, def)| id.is(&def.type_name)).map(|(no, _)| no) else {
-                continue;
-            };
-            if let Cell::Any(fields) = row.cell(field)
+        for (of, def) in (0..).zip(&schema.kinds).filter(|(_, def)| !def.type_name.is_empty()) {
+            let record = view.find(kind, &Id::from(def.type_name.as_str())).and_then(|key| view.row(key));
+            if let Some(Cell::Any(fields)) = record.map(|row| row.cell(field))
                 && let Value::Map(fields) = &**fields
             {
                 let named = fields.iter().filter_map(|(name, data_type)| match data_type {
@@ -279,6 +295,17 @@ impl Site {
             }
         }
         Self { types }
+    }
+
+    /// The complaint about a field that a type does not have.
+    pub(super) fn no_field(&self, kind: KindNo, name: &str, field: &str) -> String {
+        match self.types.get(&kind) {
+            Some(fields) => {
+                let near = suggestion(field, fields.keys().map(|known| known.as_str()));
+                format!("the site's {name} has no field `{field}`{near}")
+            }
+            None => format!("the site has not told which fields a {name} has"),
+        }
     }
 
     /// Whether the site has said which fields the type has.

@@ -158,8 +158,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
     // One object that the tracker has, or none. Of a list each would have to be asked about alone.
     let known = match (&found.value, query.value.as_deref()) {
         (None, _) | (Some(_), None | Some(Value::Null)) => true,
-        // One of its steps looks.
-        _ if found.stepped => true,
+        // One of its steps looks whether it is there.
+        (Some(_), Some(Value::Text(_))) if found.stepped => true,
         (Some(value), Some(Value::Text(id))) => {
             let called = called(view, value.kind, id);
             if let Some(odd) = called.iter().find(|key| matches!(view.state(**key), State::Quarantined(_))) {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::condition::{Condition, Truth};
 use super::path::Path;
-use super::permissions::{NewValue, Permissions};
+use super::permissions::NewValue;
 use super::policy::Policy;
 use super::resolve::place::place_of;
 use super::resolve::{Case, Target};
@@ -354,7 +354,7 @@ impl Policy {
                 add(format!("the tracker has no kind of object `{word}`, so nothing is restricted by it"));
             }
         }
-        complaints.extend(self.permissions.iter().flat_map(Permissions::complaints));
+        complaints.extend(self.permissions.iter().flat_map(|page| page.complaints(&self.schema)));
         complaints
     }
 

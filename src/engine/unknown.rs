@@ -38,6 +38,13 @@ fn subject(view: View<'_>, subject: Subject<'_>) -> Option<String> {
         }
     };
     Some(match subject {
+        Subject::Bot(id) if matches!(view.schema().subject.bot, Some(BotDef::Apart(_))) => {
+            let bots = match view.schema().subject.bot {
+                Some(BotDef::Apart(bots)) => bots,
+                _ => kind,
+            };
+            none(view, bots, id)
+        }
         Subject::Bot(id) if is_known(view, kind, id) => format!("`{}` is a person, not a bot", shown(id)),
         Subject::Person(id) | Subject::Bot(id) => none(view, kind, id),
         Subject::Login(login) => named("login", login, view.by_login(login).is_err()),
@@ -51,6 +58,12 @@ fn action(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String> 
         return Some(format!("there is no kind `{}`{hint}", shown(query.kind)));
     };
     let known = policy.actions.get(usize::from(kind))?;
+    if let (Some(rules), Some(page)) = (known.get(query.action), &policy.permissions) {
+        return Some(match rules.fields.is_empty() {
+            true => format!("`{}` is not asked about fields", shown(query.action)),
+            false => page.site.no_field(kind, query.kind, &shown(query.field)),
+        });
+    }
     let hint = suggestion(query.action, known.keys().map(|action| action.as_str()));
     Some(format!("there is no action `{}` for kind {}{hint}", shown(query.action), query.kind))
 }

@@ -257,7 +257,12 @@ impl<'v> Walk<'v> {
                 continue;
             }
             match step {
-                Step::FieldOf(_) | Step::Checkbox(_) | Step::Live(_) | Step::Projects | Step::IdNumber => {}
+                Step::FieldOf(_)
+                | Step::Checkbox(_)
+                | Step::Live(_)
+                | Step::OtherEnd { .. }
+                | Step::Projects
+                | Step::IdNumber => {}
                 Step::Field { no, .. } => self.field(key, *no, &mut to),
                 Step::Project => match self.row(key) {
                     Some(row) => to.list.extend(row.project.map(Val::Key)),

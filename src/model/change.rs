@@ -58,7 +58,7 @@ pub enum Dep {
     Back(Key, u16),
     /// The same for those that belong to one project.
     BackIn { of: Key, list: u16, project: Key },
-    /// Which objects of this kind have which names.
+    /// Which objects of this kind have which names, and whether every one of them was understood once.
     Names(KindNo),
     /// A person's place in a project.
     Member { person: Key, project: Key },

@@ -69,6 +69,8 @@ pub struct FieldDef {
     pub one: bool,
     /// Holds plain values, or links to objects of whatever kind each link names.
     pub link: bool,
+    /// Some kind lists those that link to it by this field.
+    pub listed: bool,
 }
 
 /// A reverse reference: "the tasks of this entity".

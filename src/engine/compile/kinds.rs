@@ -68,7 +68,8 @@ fn fill(schema: &mut Schema, kind: &KindSource, problems: &mut Problems) {
             problems.add(field.name.place, "a field cannot refer to a kind that is read on first use");
         }
         let (any, one, link) = (field.any, field.one, field.link);
-        fields.push(FieldDef { name: field.name.what.clone(), target, any, one, link });
+        let name = field.name.what.clone();
+        fields.push(FieldDef { name, target, any, one, link, listed: false });
     }
     let attributes = kind.attributes.then(|| {
         fields.push(FieldDef { name: Str::const_new(ATTRIBUTES), any: true, one: true, ..FieldDef::default() });
@@ -125,6 +126,8 @@ fn other_ends(schema: &mut Schema, kind: &KindSource) {
     for (name, from, field) in &kind.other_ends {
         let Some(from) = schema.kind_no(from) else { continue };
         let field = schema.kind(from).and_then(|def| def.field_no(field));
+        let near = field.and_then(|no| schema.kinds.get_mut(usize::from(from))?.fields.get_mut(usize::from(no)));
+        near.into_iter().for_each(|near| near.listed = true);
         let no = schema.kind_no(&kind.name.what).map(usize::from);
         if let Some(def) = no.and_then(|no| schema.kinds.get_mut(no)) {
             def.backs.push(BackDef { name: name.clone(), from, field, by_project: false });

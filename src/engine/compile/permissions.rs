@@ -3,13 +3,14 @@
 //! Which fields are mirrored follows from it: those that the pack names, and those that conditions look at.
 
 mod filter;
+mod fit;
 mod page;
 mod shown;
 mod words;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::filter::{Against, Failure, kind_of, no_type, parts};
+use self::filter::{Against, Failure, kind_of, no_type, other_kind, parts};
 use self::page::{Of, Page, cells};
 pub(super) use self::shown::sets;
 use self::shown::shown;
@@ -81,8 +82,11 @@ fn extra_types(base: &mut Source, over: &Source, problems: &mut Problems) {
             what.starts_with(|c: char| c.is_ascii_uppercase()) && what.chars().all(|c| c.is_ascii_alphanumeric());
         if !well_formed {
             problems.add(*place, format!("`{what}` is no name of an entity type; write it as in `CustomEntity07`"));
-        } else if base.kinds.iter().any(|kind| kind.type_name == *what) {
-            problems.add(*place, format!("`{what}` is served already; take it out here"));
+        } else if base.kinds.iter().any(|kind| kind.type_name == *what || kind.name.what == snake(what)) {
+            problems.add(
+                *place,
+                format!("`{what}` is served already, or its name in questions is taken; take it out here"),
+            );
         } else {
             let name = Named { what: snake(what), place: *place };
             base.kinds.push(KindSource { type_name: what.clone(), ..KindSource::named(name) });
@@ -175,6 +179,7 @@ pub(super) fn compile(
         page: Page { base, over },
         against: Against { schema, site: site.as_ref() },
         known: FxHashMap::default(),
+        told: FxHashMap::default(),
         made: Permissions {
             role_fields,
             role_kind,
@@ -204,6 +209,8 @@ struct Compiling<'a> {
     against: Against<'a>,
     /// Conditions compiled already, by where they stand and for which kind.
     known: FxHashMap<(usize, KindNo), Allows>,
+    /// What is wrong with rules, and its number.
+    told: FxHashMap<String, usize>,
     made: Permissions,
 }
 
@@ -244,6 +251,14 @@ impl<'a> Compiling<'a> {
         let schema = self.against.schema;
         let given = |wanted: &str| role.types.iter().find(|(name, _)| name.what == wanted).map(|(_, rules)| *rules);
         for (name, rules) in &role.types {
+            let patterns = rules.what.fields.iter().filter(|(field, _)| field.what != "*" && field.what.contains('*'));
+            let kind = kind_of(schema, &name.what);
+            let named = rules.what.fields.iter().filter(|(field, _)| field.what != "*");
+            let named = named.filter_map(|(field, _)| Some((kind?, field.what.clone())));
+            self.made.named.extend(named);
+            for (field, _) in patterns {
+                complaints(problems, rules.own).add(field.place, no_pattern(&field.what));
+            }
             if name.what != "*" && kind_of(schema, &name.what).is_none() {
                 complaints(problems, rules.own).add(name.place, no_type(schema, &name.what));
             }
@@ -253,7 +268,8 @@ impl<'a> Compiling<'a> {
         for (kind, def) in (0..).zip(&schema.kinds).filter(|(_, def)| !matches!(def.type_name.as_str(), "" | "*")) {
             types.insert(kind, self.rules(given(&def.type_name), any, kind, problems));
         }
-        let other = kind_of(schema, "*").map(|kind| self.rules(None, any, kind, &mut quiet()));
+        // Of what is never mirrored nothing is asked but to create it.
+        let other = other_kind(schema).map(|kind| self.rules(None, any, kind, &mut quiet()));
         RolePermissions { code: role.source.name.what.clone(), advanced, types, other: other.unwrap_or_default() }
     }
 
@@ -341,13 +357,15 @@ impl<'a> Compiling<'a> {
             return *known;
         }
         let made = match self.against.condition(filter, kind) {
-            Ok(condition) => match u16::try_from(self.made.conditions.len()) {
+            Ok(condition) => match u32::try_from(self.made.conditions.len()) {
                 Ok(number) => {
+                    let odd = self.against.misfits(filter, kind);
+                    self.made.odd.extend(odd.into_iter().map(|odd| format!("{}: {odd}", shown(cell))));
                     self.made.conditions.push(condition);
                     self.made.condition_names.push(shown(cell));
                     Allows::If(number)
                 }
-                Err(_) => self.invalid("there are more than 65,535 conditions".to_owned()),
+                Err(_) => self.invalid("there are too many conditions".to_owned()),
             },
             Err(Failure::Absent(why)) => self.invalid(format!("{}: {why}", shown(cell))),
             Err(Failure::Wrong(place, message)) => {
@@ -363,11 +381,12 @@ impl<'a> Compiling<'a> {
     }
 
     fn invalid(&mut self, why: String) -> Allows {
-        let at = self.made.problems.iter().position(|known| *known == why).unwrap_or_else(|| {
+        let next = self.made.problems.len();
+        let at = *self.told.entry(why.clone()).or_insert(next);
+        if at == next {
             self.made.problems.push(why);
-            self.made.problems.len() - 1
-        });
-        Allows::Invalid(u16::try_from(at).unwrap_or(u16::MAX))
+        }
+        Allows::Invalid(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
     /// Fields that nobody may edit: the pack's, and those of the overlay's `read_only:`.
@@ -382,6 +401,9 @@ impl<'a> Compiling<'a> {
         for (own, (type_name, fields)) in
             source.fixed.iter().map(|fixed| (false, fixed)).chain(over.read_only.iter().map(|fixed| (true, fixed)))
         {
+            for name in fields.iter().filter(|name| own && name.what.contains('*')) {
+                complaints(problems, own).add(name.place, no_pattern(&name.what));
+            }
             if type_name.what == "*" && !own {
                 never.everywhere.extend(fields.iter().map(|name| name.what.clone()));
                 continue;
@@ -390,6 +412,9 @@ impl<'a> Compiling<'a> {
                 complaints(problems, own).add(type_name.place, no_type(schema, &type_name.what));
                 continue;
             };
+            if own {
+                self.made.named.extend(fields.iter().map(|name| (kind, name.what.clone())));
+            }
             // Beginnings of names are the pack's alone.
             let pattern = |name: &Named<Str>| match name.what.strip_suffix('*').filter(|_| !own) {
                 Some(start) => (Str::from(start), true),
@@ -436,6 +461,10 @@ fn beside(over: &Source, problems: &mut Problems) {
         let message = format!("`{key}:` has no place in a file of roles; what they may do stands in `roles:`");
         problems.add(place, message);
     }
+}
+
+fn no_pattern(name: &str) -> String {
+    format!("`{name}`: fields are named one by one; only `\"*\"` alone, under `fields:`, stands for all others")
 }
 
 fn complaints(problems: &mut [Problems; 2], own: bool) -> &mut Problems {

@@ -117,8 +117,8 @@ impl<'a> Rules<'a> {
         let reach = match source.scope.as_ref().map(|scope| (scope.what.as_str(), scope.place)) {
             None => Reach::Resource,
             Some(("project", _)) => Reach::Project,
-            Some(("placed", _)) => Reach::Placed,
-            Some(("trash", _)) => Reach::Trashed,
+            Some(("placed", _)) if !self.overlay => Reach::Placed,
+            Some(("trash", _)) if !self.overlay => Reach::Trashed,
             Some(("site", _)) => Reach::Site,
             Some(("studio", _)) => Reach::Studio,
             Some((other, place)) => {
@@ -159,6 +159,9 @@ impl<'a> Rules<'a> {
             all.push(Restriction { code: *otherwise, says: says.clone(), ..Restriction::plain(any) });
         }
         let stepped = !body.steps.is_empty();
+        if stepped && self.overlay {
+            problems.add(body.place, "`steps:` are the packs' own; write `any:` and `all:`");
+        }
         if stepped {
             any.push(Conjunction { must: 0, must_not: 0, source: 1 });
         }

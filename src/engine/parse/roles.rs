@@ -30,6 +30,18 @@ pub(in crate::engine) enum GrantsSource {
     Changed { add: Vec<Named<Str>>, remove: Vec<Named<Str>> },
 }
 
+/// Complains about names of roles on a permission page that YAML has another meaning for.
+pub(super) fn check_names(node: Option<&Node>, problems: &mut Problems) {
+    let Some(Node { data: Data::Map(roles), .. }) = node else { return };
+    let on_page = |body: &Node| {
+        let Data::Map(entries) = &body.data else { return false };
+        entries.iter().any(|(key, _)| matches!(key.text.as_str(), "types" | "advanced"))
+    };
+    for (key, _) in roles.iter().filter(|(_, body)| on_page(body)) {
+        permissions::unambiguous(&key.text, key.quoted, key.place, problems);
+    }
+}
+
 pub(super) fn role(role: Named<Str>, node: &Node, overlay: bool, problems: &mut Problems) -> Option<RoleSource> {
     if node.is_null() {
         let message = format!("role `{}` has nothing behind its colon: write its `grants:` or its `clone:`", role.what);

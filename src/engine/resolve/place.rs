@@ -37,6 +37,12 @@ fn place_on(view: View<'_>, on: Key) -> Place {
     if let Some(project) = view.row(on).and_then(|row| row.project) {
         return there(view, project);
     }
+    let schema = view.schema();
+    // Ids that are of one type alone tell nothing of another.
+    let typed = view.table(on).and_then(|table| schema.kind(table)).is_some_and(|def| !def.type_name.is_empty());
+    if typed && view.table(on) != Some(schema.subject.project) {
+        return Place::Unknown;
+    }
     let project = view.id(on).and_then(|id| view.find(view.schema().subject.project, id));
     project.filter(|key| view.row(*key).is_some()).map_or(Place::Unknown, Place::Project)
 }

@@ -49,3 +49,31 @@ fn only_fields_that_a_condition_looks_at_are_mirrored() {
         !fields(&roles, "shot").contains(&"tasks".to_owned()) && fields(&roles, "task").contains(&"entity".to_owned())
     );
 }
+
+#[test]
+fn what_would_silently_mean_nothing_is_an_error() {
+    let told = |text: &str| match Policy::load("flow", Some(("r.yaml", &format!("extends: flow\n{text}")))) {
+        Ok(_) => "no problem".to_owned(),
+        Err(problems) => problems.to_string(),
+    };
+    for (text, expected) in [
+        ("read_only: {'*': [sg_budget]}", "r.yaml:2:13: there is no entity type `*`"),
+        ("read_only: {Task: ['sg_*']}", "r.yaml:2:20: `sg_*`: fields are named one by one"),
+        (
+            "roles: {r: {types: {Task: {fields: {'sg_*': {edit: no}}}}}}",
+            "r.yaml:2:37: `sg_*`: fields are named one by one",
+        ),
+        ("extra_types: [Site]", "r.yaml:2:15: `Site` is served already, or its name in questions is taken"),
+        ("extra_types: [EntityType]", "r.yaml:2:15: `EntityType` is served already, or its name"),
+        (
+            "roles: {r: {types: {Task: {see: {path: entity, relation: type_is_not, values: ['*']}}}}}",
+            "r.yaml:2:33: there is no entity type `*`",
+        ),
+        (
+            "roles: {r: {types: {Task: {see: {path: entity.*.code, relation: is, values: [x]}}}}}",
+            "r.yaml:2:40: `entity.*.code`: there is no entity type `*`",
+        ),
+    ] {
+        assert!(told(text).starts_with(expected), "{text}: {}", told(text));
+    }
+}

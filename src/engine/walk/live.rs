@@ -79,6 +79,18 @@ impl<'v> Walk<'v> {
         }
     }
 
+    /// Those that link to the object. One that was never understood may be another.
+    pub(super) fn other_end(&mut self, key: Key, list: u16, from: KindNo, to: &mut Vals<'v>) {
+        self.note(Dep::Back(key, list));
+        self.note(Dep::Names(from));
+        to.list.extend(self.view.back(key, list).iter().map(|key| Val::Key(*key)));
+        if let Some(odd) = self.view.never_understood(from) {
+            self.note(Dep::Node(odd));
+            self.quarantined = true;
+            to.unknown = true;
+        }
+    }
+
     pub(super) fn id_number(&self, key: Key, to: &mut Vals<'v>) {
         match self.view.id(key).and_then(Id::number) {
             Some(number) => to.list.push(Val::Number(number)),
@@ -147,6 +159,7 @@ impl Step {
             Self::Checkbox(no) => walk.checkbox_into(key, *no, to),
             Self::Live(kind) => walk.live_into(key, *kind, to),
             Self::Projects => walk.projects_into(key, to),
+            Self::OtherEnd { list, from } => walk.other_end(key, *list, *from, to),
             Self::IdNumber => walk.id_number(key, to),
             _ => return false,
         }

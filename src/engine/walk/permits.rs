@@ -55,7 +55,7 @@ impl<'v> Walk<'v> {
         if rest.all(|rule| self.allowed(rule) == first) { first } else { Truth::Unknown }
     }
 
-    /// Whether what the resource hangs on can be seen too; of what hangs on nothing there is nothing more to see.
+    /// Whether what the resource hangs on can be seen too. Of a type that hangs on others, what hangs on nothing is nobody's.
     fn see_above(&mut self, page: &'v Permissions, role: u16) -> Truth {
         let schema = self.view.schema();
         let from = schema.kind(schema.table_of(self.case.kind)).and_then(|def| def.project_from);
@@ -105,7 +105,7 @@ impl<'v> Walk<'v> {
             }
             Allows::If(number) => number,
         };
-        let condition = self.case.role.and_then(|(page, _)| page.conditions.get(usize::from(number)));
+        let condition = self.case.role.and_then(|(page, _)| page.conditions.get(number as usize));
         let outer = self.it.replace(key);
         let truth = condition.map_or(Truth::Unknown, |condition| condition.holds(self));
         self.it = outer;
@@ -135,8 +135,8 @@ impl<'v> Walk<'v> {
         let says = match rule {
             Allows::Yes => "yes",
             Allows::No => "no",
-            Allows::If(number) => page.condition_names.get(usize::from(number)).map_or("", String::as_str),
-            Allows::Invalid(number) => page.problems.get(usize::from(number)).map_or("", String::as_str),
+            Allows::If(number) => page.condition_names.get(number as usize).map_or("", String::as_str),
+            Allows::Invalid(number) => page.problems.get(number as usize).map_or("", String::as_str),
         };
         let code = page.roles.get(usize::from(role)).map_or("", |role| role.code.as_str());
         Some(format!("role {code}: {says}"))

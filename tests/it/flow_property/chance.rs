@@ -345,62 +345,71 @@ pub(super) fn fill(site: &mut Site, chance: &mut StdRng) -> Vec<Change> {
 /// Changes the site somewhere, and says what a connector would hand over. `gone` are the rows that vanished or are not
 /// understood, whole or a field of them; they soon come back.
 pub(super) fn change(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut StdRng) -> Change {
-    if let Some((name, id)) = gone.iter().choose(chance).cloned().filter(|_| once(3, chance)) {
-        let name = TYPES.iter().find(|(own, ..)| *own == name).map_or("", |(own, ..)| own);
-        gone.remove(&(name.to_owned(), id.clone()));
-        let row = row(name, chance);
-        let record = record(&(name.to_owned(), id.clone()), &row);
-        site.rows.insert((name.to_owned(), id), row);
-        return Change::Upsert(record);
+    unsettled(site, gone, chance).unwrap_or_else(|| edit(site, chance).1)
+}
+
+/// A row vanishes, is not understood, or is there again; or the site's schema changes.
+fn unsettled(site: &mut Site, gone: &mut BTreeSet<Link>, chance: &mut StdRng) -> Option<Change> {
+    if let Some(link) = gone.iter().choose(chance).cloned().filter(|_| once(3, chance)) {
+        gone.remove(&link);
+        let row = row(known(&link.0), chance);
+        let record = record(&link, &row);
+        site.rows.insert(link, row);
+        return Some(Change::Upsert(record));
     }
     if once(40, chance) {
-        return schema_change(site, chance);
+        return Some(schema_change(site, chance));
     }
-    let (name, most, own) = loop {
-        let found = pick(&TYPES, chance);
-        if found.1 > 0 && site.schema.contains_key(found.0) {
-            break found;
-        }
-    };
-    let link = (name.to_owned(), chance.random_range(1..=most).to_string());
-    let object = ObjectRef::new(&snake(name), &link.1);
-    if once(12, chance) && (!asks(name) || once(3, chance)) {
-        site.rows.remove(&link);
-        gone.insert(link);
-        return if once(2, chance) {
-            Change::Remove(object)
-        } else {
-            Change::Quarantine { object, problem: "odd".into() }
-        };
-    }
-    gone.remove(&link);
-    let forgets = once(12, chance);
-    let row = match site.rows.get_mut(&link) {
-        None => site.rows.entry(link.clone()).or_insert_with(|| row(name, chance)),
-        Some(held) => {
-            match chance.random_range(0..4) {
-                0 => held.trashed = !held.trashed,
-                1 => *held = row(name, chance),
-                _ => {
-                    let kept = own.iter().filter(|(field, ..)| *field != "id" && !is_back(name, field));
-                    let (field, data_type, valid) = kept.choose(chance).expect("some field");
-                    held.fields.insert((*field).into(), value(name, field, data_type, valid, chance));
-                }
-            }
-            held
-        }
-    };
-    let mut record = record(&link, row);
-    if forgets && let Some(field) = row.fields.keys().choose(chance).cloned() {
-        // Not understood alone: for the model it is null, which it also is where a type's checkbox is false.
+    if once(12, chance) {
+        // Not understood alone: for the model it is null, or false.
+        let (link, change) = edit(site, chance);
+        let (Change::Upsert(mut record), Some(row)) = (change, site.rows.get_mut(&link)) else { return None };
+        let field = row.fields.keys().choose(chance).cloned().expect("some field");
         record.fields.retain(|(name, _)| *name != field);
         if field == "project" {
             record.project = None;
         }
         row.fields.insert(field, Plain::Null);
         gone.insert(link);
+        return Some(Change::Upsert(record));
     }
-    Change::Upsert(record)
+    let link = some_row(site, chance);
+    if !once(12, chance) || asks(&link.0) && !once(3, chance) {
+        return None;
+    }
+    let object = ObjectRef::new(&snake(&link.0), &link.1);
+    site.rows.remove(&link);
+    gone.insert(link);
+    Some(if once(2, chance) { Change::Remove(object) } else { Change::Quarantine { object, problem: "odd".into() } })
+}
+
+/// A row that is there is edited, thrown away or taken out of the trash.
+pub(super) fn edit(site: &mut Site, chance: &mut StdRng) -> (Link, Change) {
+    let link = some_row(site, chance);
+    let name = known(&link.0);
+    let held = site.rows.get_mut(&link).expect("it is there");
+    match chance.random_range(0..6) {
+        0 if !asks(name) || once(3, chance) => held.trashed = !held.trashed,
+        1 => *held = row(name, chance),
+        _ => {
+            let kept = fields(name).iter().filter(|(field, ..)| *field != "id" && !is_back(name, field));
+            // Mostly links.
+            let links = kept.clone().filter(|(_, data_type, _)| is_linking(data_type));
+            let link = links.choose(chance).filter(|_| often(chance));
+            let (field, data_type, valid) = link.or_else(|| kept.choose(chance)).expect("some field");
+            held.fields.insert((*field).into(), value(name, field, data_type, valid, chance));
+        }
+    }
+    let record = record(&link, held);
+    (link, Change::Upsert(record))
+}
+
+fn some_row(site: &Site, chance: &mut StdRng) -> Link {
+    site.rows.keys().choose(chance).expect("some row").clone()
+}
+
+fn known(name: &str) -> &'static str {
+    TYPES.iter().find(|(own, ..)| *own == name).map_or("", |(own, ..)| own)
 }
 
 /// A field is deleted from the site, or is there again.
@@ -589,7 +598,11 @@ fn leaf(name: &str, chance: &mut StdRng) -> Condition {
     let mut at = name;
     loop {
         let comparable = fields(at).iter().filter(|(_, data_type, _)| !matches!(*data_type, "summary" | "calculated"));
-        let Some((field, data_type, valid)) = comparable.choose(chance) else { panic!("{at} has no fields") };
+        // Often the other end of a link, of which the row itself tells nothing.
+        let back = comparable.clone().find(|(field, ..)| is_back(at, field)).filter(|_| once(3, chance));
+        let Some((field, data_type, valid)) = back.or_else(|| comparable.choose(chance)) else {
+            panic!("{at} has no fields")
+        };
         path.push_str(field);
         // Where a step leads there must be something to look at.
         let next = valid.iter().filter(|name| !fields(name).is_empty()).choose(chance);
@@ -654,6 +667,13 @@ fn operand(data_type: &str, valid: &[&str], chance: &mut StdRng) -> Operand {
 }
 
 // === Questions ===
+
+pub(super) fn person(chance: &mut StdRng) -> Who {
+    if once(4, chance) {
+        return Who::Bot(chance.random_range(1..=2).to_string());
+    }
+    Who::Person(chance.random_range(1..=4).to_string())
+}
 
 pub(super) fn who(chance: &mut StdRng) -> Who {
     match chance.random_range(0..10) {

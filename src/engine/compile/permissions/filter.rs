@@ -37,7 +37,14 @@ pub(super) fn parts(path: &Named<Str>) -> Result<Vec<(&str, Option<&str>)>, Fail
 
 /// The kind with this type name; those that stand for others are none.
 pub(super) fn kind_of(schema: &Schema, type_name: &str) -> Option<KindNo> {
-    schema.linked_kind(type_name).filter(|no| schema.kind(*no).is_some_and(|def| def.type_name == type_name))
+    let named = !matches!(type_name, "" | "*");
+    schema.linked_kind(type_name).filter(|no| named && schema.kind(*no).is_some_and(|def| def.type_name == type_name))
+}
+
+/// The kind that stands for all types that are none of the policy's.
+pub(super) fn other_kind(schema: &Schema) -> Option<KindNo> {
+    let at = schema.kinds.iter().position(|def| def.type_name == "*")?;
+    KindNo::try_from(at).ok()
 }
 
 /// The complaint about a type that there is not.
@@ -119,7 +126,7 @@ impl Against<'_> {
             });
             let (from, near) = near.ok_or_else(missing)?;
             data_type(from, near)?;
-            return Ok(Step::Back(no));
+            return Ok(Step::OtherEnd { list: no, from });
         }
         let no = def.field_no(field).ok_or_else(missing)?;
         match of {
@@ -137,8 +144,10 @@ impl Against<'_> {
         let bound = |at: usize| {
             values.get(at).and_then(Bound::of).ok_or_else(|| wrong("a number, date or date_time is needed here"))
         };
-        let equals =
-            || values.iter().map(|value| self.wanted(value, place)).collect::<Result<_, _>>().map(Test::Equals);
+        // Nulls are in no set: only `is` asks whether one is empty.
+        let any = matches!(relation, Relation::In | Relation::NotIn);
+        let values_in = || values.iter().filter(|value| !any || **value != Operand::Null);
+        let equals = || values_in().map(|value| self.wanted(value, place)).collect::<Result<_, _>>().map(Test::Equals);
         let type_is = || {
             let name = text()?;
             let kind = kind_of(self.schema, &name);

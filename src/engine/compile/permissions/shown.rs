@@ -89,7 +89,7 @@ fn written(filter: &Filter) -> String {
 
 impl Relation {
     /// As it is written.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         RELATIONS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
     }
 }
