@@ -1,6 +1,7 @@
 //! Whether the script sees what it must. Lists tell a script of fewer rights less, without a word: what they leave out
 //! would pass for gone.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures_util::try_join;
@@ -20,6 +21,9 @@ const COUNTS: Duration = Duration::from_secs(300);
 const RECENT: Duration = Duration::from_secs(5);
 /// How many projects of a script are looked at.
 const PROJECTS: usize = 500;
+/// How many templates a site has at most, and how many people are asked whether there is anything else.
+const MOST: u32 = 5000;
+const PEOPLE: u32 = 500;
 
 /// What is known of the site and of what it shows.
 #[derive(Debug, Default)]
@@ -104,19 +108,16 @@ fn unseen(kind: &str, failure: Failure) -> Failure {
     }
 }
 
-/// A script's row names projects where it may be restricted to them ("See Assigned Projects Only"); whether it is, its
-/// role does not tell. So it must see another one, which is not a template: those are shown to everybody.
+/// A script may be restricted to the projects that its row names ("See Assigned Projects Only"), be it none; whether it
+/// is, its role does not tell. So it must see another one, which is not a template: those are shown to everybody.
 async fn all_projects(client: &Client, own: &Row) -> Result<(), Failure> {
     let assigned = own.value("projects").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    if assigned.is_empty() {
-        return Ok(());
-    }
     let mut search = Search::of("Project", ["id"]).sized(1).with("is_template", "is_not", true);
     for (_, id) in assigned.iter().filter_map(answer::link).take(PROJECTS) {
         search = search.with("id", "is_not", json!(id));
     }
     let others = client.search(&search).await.map_err(|failure| unseen("Project", failure))?;
-    if others.is_empty() {
+    if others.is_empty() && (!assigned.is_empty() || are_there_others(client).await?) {
         return Err(Failure::Refused(format!(
             "the script {} is assigned to {} projects and sees no other: where its role has \"See Assigned Projects Only\", \
              all the rest would pass for gone. Take all projects off the script user in Flow, and give it a role without \
@@ -126,4 +127,18 @@ async fn all_projects(client: &Client, own: &Row) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// Whether somebody is in a project that is no template, as far as the script sees: a new site has none.
+async fn are_there_others(client: &Client) -> Result<bool, Failure> {
+    let templates = Search::of("Project", ["id"]).sized(MOST).with("is_template", "is", true);
+    let people = Search::of("HumanUser", ["projects"]).sized(PEOPLE).with("projects", "is_not", Json::Null);
+    let (templates, people) = try_join!(client.search(&templates), client.search(&people))?;
+    let templates: HashSet<u64> = templates.iter().map(|row| row.id).collect();
+    let is_elsewhere = |row: &Row| {
+        let shown = row.value("projects").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        // A list that is not empty, of which nothing is shown, names what the script does not see.
+        shown.is_empty() || shown.iter().filter_map(answer::link).any(|(_, id)| !templates.contains(&id))
+    };
+    Ok(people.iter().any(is_elsewhere))
 }
