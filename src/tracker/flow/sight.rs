@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::try_join;
 use parking_lot::RwLock;
 use serde_json::{Value as Json, json};
+use tokio::sync::Mutex;
 
 use super::answer::{self, Row};
 use super::client::{Client, Failure, MEND_ROLE};
@@ -17,6 +18,8 @@ use crate::tracker::SourceError;
 /// How long what was found out about the script's rights counts for those who ask every few seconds. Each load looks anew,
 /// and so does a re-read that misses something.
 const COUNTS: Duration = Duration::from_secs(300);
+/// How long it counts for re-reads that miss something.
+const SHARED: Duration = Duration::from_secs(3);
 /// How old the last answer of the site may be, for it to prove that the site answers.
 const RECENT: Duration = Duration::from_secs(5);
 /// How many projects of a script are looked at.
@@ -27,7 +30,11 @@ const PEOPLE: u32 = 500;
 
 /// What is known of the site and of what it shows.
 #[derive(Debug, Default)]
-pub(super) struct Sight(RwLock<Option<Seen>>);
+pub(super) struct Sight {
+    seen: RwLock<Option<Seen>>,
+    /// Held by the one that looks for all who miss something.
+    looking: Mutex<()>,
+}
 
 #[derive(Clone, Debug)]
 struct Seen {
@@ -41,7 +48,7 @@ impl Sight {
     /// The site's version, if it answers and shows what it must. Asks nothing where the log of events is read all the time
     /// and says so already, and little where nothing has failed.
     pub(super) async fn probe(&self, client: &Client) -> Result<Str, SourceError> {
-        let seen = self.0.read().clone().filter(|seen| seen.at.elapsed() < COUNTS);
+        let seen = self.seen.read().clone().filter(|seen| seen.at.elapsed() < COUNTS);
         match (seen, client.answered()) {
             (Some(seen), Some(answered)) if answered.elapsed() < RECENT => Ok(seen.version),
             (Some(_), Some(_)) => Ok(version(client).await?),
@@ -49,14 +56,25 @@ impl Sight {
         }
     }
 
+    /// The same, asked, or asked a moment ago: re-reads that miss something come by the thousand after a load.
+    pub(super) async fn check_for_all(&self, client: &Client) -> Result<Str, SourceError> {
+        let _one = self.looking.lock().await;
+        let seen = self.seen.read().clone().filter(|seen| seen.at.elapsed() < SHARED);
+        match seen {
+            Some(seen) => Ok(seen.version),
+            None => self.check(client).await,
+        }
+    }
+
     /// The same, asked.
     pub(super) async fn check(&self, client: &Client) -> Result<Str, SourceError> {
+        let at = Instant::now();
         let looked = try_join!(version(client), look(client));
         if looked.is_err() {
-            *self.0.write() = None;
+            *self.seen.write() = None;
         }
         let (version, ()) = looked?;
-        let known = self.0.write().replace(Seen { version: version.clone(), at: Instant::now() });
+        let known = self.seen.write().replace(Seen { version: version.clone(), at });
         if known.is_none_or(|known| known.version != version) {
             tracing::debug!(version = version.as_str(), "Flow site");
         }
