@@ -314,6 +314,11 @@ impl Authorizer {
         all
     }
 
+    /// Of these objects, those that lead to one of the others by the field of this name.
+    pub fn leading_among(&self, among: &[ObjectRef], objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+        self.mirror.read().directory.view().leading_among(among, objects, field)
+    }
+
     /// Of objects that are read on first use, those that the mirror holds: an event on any other needs no re-read.
     pub fn loaded_lazily(&self, objects: &[ObjectRef]) -> Vec<ObjectRef> {
         let mirror = self.mirror.read();

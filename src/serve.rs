@@ -18,6 +18,7 @@ pub mod health;
 pub mod listen;
 mod reply;
 pub mod routes;
+mod seats;
 mod stream;
 pub mod tls;
 

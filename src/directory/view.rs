@@ -76,25 +76,40 @@ impl<'a> View<'a> {
         from: Key,
         most: usize,
     ) -> (Vec<ObjectRef>, Option<Key>) {
-        let keys = objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id));
-        let keys: FxHashSet<Key> = keys.collect();
+        let keys: FxHashSet<Key> = self.keys(objects).collect();
+        if keys.is_empty() {
+            return (Vec::new(), None);
+        }
+        let leads = self.leads(&keys, field);
+        let nodes = (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize).take(most).map(|(at, _)| Key(at));
+        let found = nodes.filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect();
+        let next = (from.0 as usize).saturating_add(most);
+        (found, u32::try_from(next).ok().filter(|_| next < self.tables.nodes.len()).map(Key))
+    }
+
+    /// The same of these objects alone.
+    pub fn leading_among(&self, among: &[ObjectRef], objects: &[ObjectRef], field: &str) -> Vec<ObjectRef> {
+        let keys: FxHashSet<Key> = self.keys(objects).collect();
+        let leads = self.leads(&keys, field);
+        self.keys(among).filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect()
+    }
+
+    fn keys(&self, objects: &[ObjectRef]) -> impl Iterator<Item = Key> {
+        objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id))
+    }
+
+    /// Whether an object leads to one of these by the field of this name.
+    fn leads(&self, keys: &FxHashSet<Key>, field: &str) -> impl Fn(Key) -> bool {
         let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
         let fields: Vec<Option<usize>> = kinds.collect();
-        let leads = |key: Key| {
+        move |key: Key| {
             let cell = self.table(key).and_then(|table| (*fields.get(usize::from(table))?).zip(self.row(key)));
             match cell.and_then(|(field, row)| row.cells.get(field)) {
                 Some(Cell::Ref(to)) => keys.contains(to),
                 Some(Cell::Refs(to)) => to.iter().any(|to| keys.contains(to)),
                 _ => false,
             }
-        };
-        if keys.is_empty() {
-            return (Vec::new(), None);
         }
-        let nodes = (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize).take(most).map(|(at, _)| Key(at));
-        let found = nodes.filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect();
-        let next = (from.0 as usize).saturating_add(most);
-        (found, u32::try_from(next).ok().filter(|_| next < self.tables.nodes.len()).map(Key))
     }
 
     /// The objects that refer to `key` by the numbered back list of its kind.

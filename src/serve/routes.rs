@@ -1,11 +1,12 @@
-//! Serves whatever another room has built, over HTTP/1.1 and HTTP/2, until the drain.
+//! Serves whatever another room has built to a few callers at a time, over HTTP/1.1 and HTTP/2, until the drain.
 
 use futures_util::StreamExt as _;
 use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
 use super::drain::Drain;
-use super::listen::{Incoming, Listener};
+use super::listen::Listener;
+use super::seats::seated;
 use super::tls::{HANDSHAKE, Material};
 use super::{ServeError, transport};
 
@@ -21,10 +22,10 @@ pub async fn serve(routes: Routes, listener: Listener, tls: Option<Material>, dr
     // The incoming connections end by themselves when the server drains.
     let never = std::future::pending();
     match (listener, tls) {
-        (Listener::Tcp(tcp), None) => router.serve_with_incoming_shutdown(Incoming::new(tcp, drain), never).await?,
+        (Listener::Tcp(tcp), None) => router.serve_with_incoming_shutdown(seated(tcp, drain), never).await?,
         (Listener::Tcp(tcp), Some(material)) => {
             let acceptor = TlsAcceptor::from(material.into_any_http());
-            let agreed = Incoming::new(tcp, drain)
+            let agreed = seated(tcp, drain)
                 .map(move |accepted| {
                     let acceptor = acceptor.clone();
                     async move {
@@ -44,7 +45,7 @@ pub async fn serve(routes: Routes, listener: Listener, tls: Option<Material>, dr
             router.serve_with_incoming_shutdown(agreed, never).await?;
         }
         (Listener::Unix(unix, file), _) => {
-            router.serve_with_incoming_shutdown(Incoming::new((unix, file), drain), never).await?;
+            router.serve_with_incoming_shutdown(seated((unix, file), drain), never).await?;
         }
     }
     Ok(())

@@ -137,7 +137,7 @@ impl Source for Flow {
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
         let read = read::objects(&self.site, objects).await?;
         if read.left_out {
-            self.site.sight.check(&self.site.client).await?;
+            self.site.sight.check_for_all(&self.site.client).await?;
         }
         Ok(read.changes)
     }

@@ -14,6 +14,7 @@
 mod audit;
 mod doubts;
 mod feed;
+mod hanging;
 mod large;
 mod queue;
 mod reader;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::audit::Audit;
 use self::doubts::Doubts;
+use self::hanging::Hanging;
 use self::large::{Loading, Wanted};
 use self::queue::Queue;
 use self::reader::Request;
@@ -117,6 +119,7 @@ pub struct Supervisor<S> {
     read: SystemTime,
     in_flight: usize,
     reads: Reads,
+    hanging: Hanging,
     flushing: bool,
     reconciles: u32,
     /// What was read on first use and not dropped since.
@@ -209,6 +212,7 @@ impl<S: Source> Supervisor<S> {
             read: SystemTime::now(),
             in_flight: 0,
             reads: Reads::new(options.queue),
+            hanging: Hanging::new(options.queue),
             flushing: false,
             reconciles: 0,
             held: FxHashSet::default(),

@@ -372,6 +372,10 @@ async fn who_is_not_let_in_or_does_not_see_enough_is_told_what_to_do() {
     assert!(answer.expect("the double answers").status().is_success());
     told("ingest", key("ingest-key"), &["1 projects", "See Assigned Projects Only", "API Admin"]).await;
 
+    // The same role where the list is empty: templates are all that it sees, which is not everything.
+    double.mutate(&json!([["update", "ApiUser", 2, {"projects": []}]])).await;
+    told("ingest", key("ingest-key"), &["0 projects", "See Assigned Projects Only", "API Admin"]).await;
+
     // One that is assigned to some and sees the others is not restricted.
     double.mutate(&json!([["update", "ApiUser", 3, {"projects": ["Project:1"]}]])).await;
     double.flow(&schema).probe().await.expect("it sees all");

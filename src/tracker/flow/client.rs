@@ -16,6 +16,7 @@ use super::token::{Held, Pass};
 use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
 use crate::tracker::http::{self, Broken, Clock, causes};
+use crate::tracker::probe::Pace;
 use crate::tracker::secret::{Secret, TokenSource, Words};
 
 const READ: Duration = Duration::from_secs(60);
@@ -42,6 +43,8 @@ pub(super) struct Client {
     person: Option<String>,
     pass: Pass,
     clock: Clock,
+    /// Keeps its requests apart, each try and each token's too.
+    pace: Option<Arc<Pace>>,
     /// When the site last answered a question that needs the token; `None` since it failed to.
     answered: RwLock<Option<Instant>>,
 }
@@ -84,8 +87,15 @@ impl Client {
             person: None,
             pass: Pass::default(),
             clock: Clock::default(),
+            pace: None,
             answered: RwLock::default(),
         })
+    }
+
+    /// The same, which sends no more than that.
+    #[must_use]
+    pub(super) fn paced(self, pace: Pace) -> Self {
+        Self { pace: Some(Arc::new(pace)), ..self }
     }
 
     /// The same site, asked by the same script in the name of the person with this login: it may what that person may.
@@ -98,6 +108,7 @@ impl Client {
             person: Some(login.to_owned()),
             pass: Pass::default(),
             clock: Clock::default(),
+            pace: self.pace.clone(),
             answered: RwLock::default(),
         }
     }
@@ -225,7 +236,13 @@ impl Client {
         match self.once(PATH, request).await {
             Ok(answer) => {
                 let why = "auth/access_token: the answer has no access_token";
-                Held::given(&answer, asked).ok_or_else(|| Failure::Malformed(why.into()))
+                let held = Held::given(&answer, asked).ok_or_else(|| Failure::Malformed(why.into()))?;
+                match &self.person {
+                    Some(login) if held.acts_as().as_deref() != Some(login) => Err(Failure::Refused(format!(
+                        "the site gave a token that does not say that it acts as {login}: nothing is asked with it"
+                    ))),
+                    _ => Ok(held),
+                }
             }
             Err(Failure::Token(said) | Failure::Invalid(said) | Failure::Refused(said)) => {
                 let mend = match &self.person {
@@ -263,6 +280,9 @@ impl Client {
     async fn sent(&self, what: &str, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failure> {
         let unreachable =
             |error| Failure::Unavailable(format!("{what}: the site cannot be reached: {}", causes(&error)));
+        if let Some(pace) = &self.pace {
+            pace.turn().await;
+        }
         let answer = request.send().await.map_err(unreachable)?;
         self.clock.note(&answer);
         let status = answer.status();

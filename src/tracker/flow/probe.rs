@@ -8,6 +8,7 @@ mod shape;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use reqwest::StatusCode;
@@ -37,10 +38,11 @@ pub struct FlowProbe {
     script: Client,
     tables: Tables,
     ruled: Ruled,
-    pace: Pace,
     person: RwLock<Option<Arc<Person>>>,
     /// What the person was shown last: a row's fields are asked about one after the other.
     shown: RwLock<Option<Shown>>,
+    /// Whether an update that was not refused was seen to change nothing.
+    looked: AtomicBool,
 }
 
 /// Who asks.
@@ -69,10 +71,10 @@ impl FlowProbe {
     pub fn new(config: Config, schema: &Schema, ruled: Ruled, pace: Pace) -> Result<Self, SourceError> {
         let Config { url, script_name, script_key, poll_interval: _ } = config;
         Ok(Self {
-            script: Client::new(address(&url)?, &script_name, script_key)?,
+            script: Client::new(address(&url)?, &script_name, script_key)?.paced(pace),
             tables: Tables::of(schema),
             ruled,
-            pace,
+            looked: AtomicBool::new(false),
             person: RwLock::default(),
             shown: RwLock::default(),
         })
@@ -85,7 +87,6 @@ impl FlowProbe {
 
     /// An entity type as the site shows it to this caller; `None` where it does not.
     async fn shape(&self, client: &Client, table: &Table) -> Result<Option<Shape>, SourceError> {
-        self.pace.turn().await;
         match client.get(&format!("schema/{}/fields", table.name)).await {
             Ok(answer) => Ok(Some(Shape::told(&table.name, &answer)?)),
             Err(failure) if failure.is_about_the_type() => Ok(None),
@@ -93,12 +94,12 @@ impl FlowProbe {
         }
     }
 
-    async fn read(&self, kind: &str, id: u64, field: Option<&str>) -> Result<Verdict, SourceError> {
+    async fn read(&self, kind: &str, id: u64, fields: &[String], field: Option<&str>) -> Result<Verdict, SourceError> {
         let held = self.shown.read().clone().filter(|shown| shown.kind == kind && shown.id == id);
         let row = match held {
             Some(shown) => shown.row,
             None => {
-                let row = self.show(kind, id).await?;
+                let row = self.show(kind, id, fields).await?;
                 *self.shown.write() = Some(Shown { kind: kind.to_owned(), id, row: row.clone() });
                 row
             }
@@ -113,14 +114,16 @@ impl FlowProbe {
     }
 
     /// The row as the person sees it.
-    async fn show(&self, kind: &str, id: u64) -> Result<Result<Arc<Row>, Verdict>, SourceError> {
-        self.pace.turn().await;
+    async fn show(&self, kind: &str, id: u64, fields: &[String]) -> Result<Result<Arc<Row>, Verdict>, SourceError> {
         let path = format!("entity/{kind}/_search");
-        let search = Search::of(kind, ["*"]).with("id", "is", id).sized(1);
+        let search = Search::of(kind, fields.iter().map(String::as_str)).with("id", "is", id).sized(1);
         let (status, body) = self.person()?.client.answer(&path, &search.body()).await?;
         if status.is_success() {
             let row = answer::rows(&path, body)?.into_iter().find(|row| row.id == id).map(Arc::new);
-            return Ok(row.ok_or_else(|| Verdict::Refused("the row is not there".to_owned())));
+            return match row {
+                Some(row) => Ok(Ok(row)),
+                None => Ok(Err(self.unless_gone(kind, id, "the row is not there".to_owned()).await?)),
+            };
         }
         let said = request::words(status, &body);
         request::later(status, &said)?;
@@ -128,21 +131,57 @@ impl FlowProbe {
         Ok(Err(if refused { Verdict::Refused(said) } else { Verdict::Inconclusive(said) }))
     }
 
-    async fn write(&self, kind: &str, requests: [&Json; 2], what: Write) -> Result<Verdict, SourceError> {
-        self.pace.turn().await;
+    /// A row that the person is not shown, or is told not to be there, may have gone since the script found it.
+    async fn unless_gone(&self, kind: &str, id: u64, said: String) -> Result<Verdict, SourceError> {
+        Ok(match self.now(kind, id, &["id"]).await? {
+            Some(_) => Verdict::Refused(said),
+            None => Verdict::Inconclusive("the row has gone meanwhile".to_owned()),
+        })
+    }
+
+    /// The row as the script sees it, outside the trash.
+    async fn now(&self, kind: &str, id: u64, fields: &[&str]) -> Result<Option<Row>, SourceError> {
+        let search = Search::of(kind, fields.iter().copied()).with("id", "is", id).sized(1);
+        Ok(self.find(search).await?.into_iter().find(|row| row.id == id))
+    }
+
+    async fn write(&self, kind: &str, requests: [&Json; 2], what: &Write) -> Result<Verdict, SourceError> {
+        let before = match what {
+            Write::Update { id, field, value } if !self.looked.load(Ordering::Relaxed) => {
+                let row = self.now(kind, *id, &[field, "updated_at"]).await?;
+                row.filter(|row| row.value(field) != Some(value))
+            }
+            _ => None,
+        };
         let body = serde_json::json!({"requests": requests});
         let (status, body) = self.person()?.client.answer("entity/_batch", &body).await?;
         let verdict = request::meaning(what, status, &body)?;
-        if let Write::Delete { id } = what {
-            // That a batch is done as a whole or not at all is the site's word: it is looked at.
-            let rows = self.find(Search::of(kind, ["id"]).with("id", "is", id).sized(1)).await?;
-            if verdict == Verdict::Allowed && rows.is_empty() {
+        // That a batch is done as a whole or not at all is the site's word: it is looked at.
+        if let (Some(before), Write::Update { id, field, .. }, Verdict::Allowed) = (before, what, &verdict) {
+            let after = self.now(kind, *id, &[field, "updated_at"]).await?;
+            let same = |name: &str| after.as_ref().is_some_and(|after| after.value(name) == before.value(name));
+            if !same(field) || !same("updated_at") {
                 return Err(SourceError::Malformed(format!(
-                    "{kind} {id} is gone after it was asked whether it might be: look into the trash; nothing more is asked"
+                    "{kind} {id} was changed while it was asked whether its {field} might be: see in its history by whom, \
+                     and put it back if it was by the person in whose name was asked; nothing more is asked"
                 )));
             }
+            self.looked.store(true, Ordering::Relaxed);
         }
-        Ok(verdict)
+        match (what, verdict) {
+            (Write::Delete { id }, Verdict::Allowed) => match self.now(kind, *id, &["id"]).await? {
+                Some(_) => Ok(Verdict::Allowed),
+                None => Err(SourceError::Malformed(format!(
+                    "{kind} {id} is gone after it was asked whether it might be: look into the trash; nothing more is asked"
+                ))),
+            },
+            (Write::Delete { id } | Write::Update { id, .. }, Verdict::Refused(said))
+                if status == StatusCode::NOT_FOUND =>
+            {
+                self.unless_gone(kind, *id, said).await
+            }
+            (_, verdict) => Ok(verdict),
+        }
     }
 }
 
@@ -181,13 +220,7 @@ impl Probe for FlowProbe {
             SourceError::Refused(format!("HumanUser {} has no login, so nobody can act as that person", row.id))
         })?;
         let client = self.script.as_person(login);
-        self.pace.turn().await;
-        let token = client.token().await?;
-        if acting_as(&token).as_deref() != Some(login) {
-            return Err(SourceError::Refused(format!(
-                "the site gave a token that does not say that it acts as {login}: nothing is asked with it"
-            )));
-        }
+        client.token().await?;
         let projects = row.value("projects").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
         let projects = projects.iter().filter_map(answer::link).map(|(_, id)| id).collect();
         let met = Met { id: row.id.to_string(), name: row.text("name").unwrap_or(login).to_owned() };
@@ -209,8 +242,8 @@ impl Probe for FlowProbe {
 
     async fn ask(&self, request: &Request) -> Result<Verdict, SourceError> {
         match request {
-            Request::Read { kind, id, field } => self.read(kind, *id, field.as_deref()).await,
-            Request::Write { kind, first, second, what } => self.write(kind, [first, second], *what).await,
+            Request::Read { kind, id, fields, field } => self.read(kind, *id, fields, field.as_deref()).await,
+            Request::Write { kind, first, second, what } => self.write(kind, [first, second], what).await,
             Request::Fixed => Ok(Verdict::Refused("its schema says to the person: not editable".to_owned())),
         }
     }
@@ -218,32 +251,4 @@ impl Probe for FlowProbe {
     fn unasked(&self) -> Vec<Unasked> {
         questions::unasked()
     }
-}
-
-/// As whom a token says that the script acts.
-fn acting_as(token: &str) -> Option<String> {
-    let payload: Json = serde_json::from_slice(&base64(token.split('.').nth(1)?)?).ok()?;
-    Some(payload.get("sudo_as_login")?.as_str()?.to_owned())
-}
-
-/// Base 64 as tokens have it.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'-' | b'+' => 62,
-            b'_' | b'/' => 63,
-            _ => return None,
-        };
-        bits = ((bits << 6) | u32::from(value)) & 0xFFFF;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from((bits >> held) & 0xFF).ok()?);
-        }
-    }
-    Some(bytes)
 }

@@ -1,5 +1,7 @@
 //! The connector against a server that answers as badly as it is told to.
 
+mod asking;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -435,6 +437,7 @@ async fn a_script_acts_as_a_person_with_a_token_of_its_own() {
         "POST /api/v1/auth/access_token" if asked.body.contains("sudo_as_login%3Amallory") => {
             told("400 Bad Request", 102, "can not sudo as mallory")
         }
+        "POST /api/v1/auth/access_token" if asked.body.contains("sudo_as_login%3Aann") => token(asking::ANN),
         "POST /api/v1/auth/access_token" => token(&format!("t{n}")),
         _ => page(json!([])),
     });

@@ -76,11 +76,57 @@ impl Held {
         let early = EARLY.min(whole / 4);
         Some(Self { token: Arc::from(token), renewed_from: asked + (whole - early), until: asked + whole })
     }
+
+    /// The login of the person as whom the token says that the script acts.
+    pub(super) fn acts_as(&self) -> Option<String> {
+        let payload: Json = serde_json::from_slice(&base64(self.token.split('.').nth(1)?)?).ok()?;
+        Some(payload.get("sudo_as_login")?.as_str()?.to_owned())
+    }
 }
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { token: _, renewed_from: _, until } = self;
         write!(f, "Held(for {:?})", until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Base 64 as tokens have it.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'-' | b'+' => 62,
+            b'_' | b'/' => 63,
+            _ => return None,
+        };
+        bits = ((bits << 6) | u32::from(value)) & 0xFFFF;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from((bits >> held) & 0xFF).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whom_a_token_acts_as() {
+        let acts_as = |token: &str| Held::given(&json!({"access_token": token}), Instant::now()).unwrap().acts_as();
+        // {"sudo_as_login":"ann"}
+        assert_eq!(acts_as("e30.eyJzdWRvX2FzX2xvZ2luIjoiYW5uIn0.x").as_deref(), Some("ann"));
+        for none in ["e30.e30.x", "e30.eyJzdWRvX2FzX2xvZ2luIjpudWxsfQ.x", "opaque", "a.!.c", "."] {
+            assert_eq!(acts_as(none), None, "{none}");
+        }
+        assert_eq!(base64("aGVsbG8_").as_deref(), Some(&b"hello?"[..]));
     }
 }

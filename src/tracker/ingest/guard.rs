@@ -2,10 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
+
+/// How long it is not said again that the token cannot be read.
+const HUSH: Duration = Duration::from_secs(10);
 
 /// Where the token comes from.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,13 +75,26 @@ impl Token {
             Self::File(path) => match tokio::fs::read(path).await {
                 Ok(content) => content.trim_ascii().to_vec(),
                 Err(error) => {
-                    tracing::error!(file = %path.display(), %error, "the push token cannot be read: nobody can push");
+                    if unsaid() {
+                        tracing::error!(file = %path.display(), %error, "the push token cannot be read: nobody can push");
+                    }
                     return Err(NotLetIn::Unreadable);
                 }
             },
         };
         if token.is_empty() { Err(NotLetIn::Wrong) } else { Ok(token) }
     }
+}
+
+/// Whether it is some time since it was said that the token cannot be read. Anybody can have it read.
+fn unsaid() -> bool {
+    static SAID: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut said = SAID.lock();
+    let is_due = said.is_none_or(|at| at.elapsed() >= HUSH);
+    if is_due {
+        *said = Some(Instant::now());
+    }
+    is_due
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::tracker::SourceError;
 use crate::tracker::backoff::Backoff;
 use crate::tracker::http::{self, Broken, Clock, causes};
+use crate::tracker::probe::Pace;
 use crate::tracker::secret::{Secret, TokenSource, Words};
 
 const READ: Duration = Duration::from_secs(30);
@@ -28,6 +29,8 @@ pub(super) struct Client {
     base: Url,
     token: Secret,
     clock: Clock,
+    /// Keeps its requests apart, each try too.
+    pace: Option<Arc<Pace>>,
 }
 
 /// Why zou did not answer as asked.
@@ -61,7 +64,13 @@ impl Client {
     }
 
     fn with(base: Url, token: Secret) -> Result<Self, SourceError> {
-        Ok(Self { http: http::client(READ, WHOLE)?, base, token, clock: Clock::default() })
+        Ok(Self { http: http::client(READ, WHOLE)?, base, token, clock: Clock::default(), pace: None })
+    }
+
+    /// The same, which sends no more than that.
+    #[must_use]
+    pub(super) fn paced(self, pace: &Arc<Pace>) -> Self {
+        Self { pace: Some(Arc::clone(pace)), ..self }
     }
 
     /// The answer to `GET path?query` as JSON. Tried a few times where that can help.
@@ -154,6 +163,9 @@ impl Client {
         let mut request = self.http.request(method, url).header(AUTHORIZATION, bearer);
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some(pace) = &self.pace {
+            pace.turn().await;
         }
         let answer = request
             .send()

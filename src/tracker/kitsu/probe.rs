@@ -7,6 +7,8 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -30,7 +32,6 @@ pub struct KitsuProbe {
     ours: Client,
     /// With the person's.
     theirs: Client,
-    pace: Pace,
     version: parking_lot::RwLock<String>,
 }
 
@@ -42,17 +43,15 @@ impl KitsuProbe {
     /// # Errors
     /// Where the configuration's address is none.
     pub fn new(config: Config, token: TokenSource, pace: Pace) -> Result<Self, SourceError> {
-        let base = address("url", &config.url)?;
+        let (base, pace) = (address("url", &config.url)?, Arc::new(pace));
         Ok(Self {
-            ours: Client::new(base.clone(), config.token)?,
-            theirs: Client::of_person(base, token)?,
-            pace,
+            ours: Client::new(base.clone(), config.token)?.paced(&pace),
+            theirs: Client::of_person(base, token)?.paced(&pace),
             version: parking_lot::RwLock::default(),
         })
     }
 
     async fn one(&self, request: &Request) -> Result<Verdict, SourceError> {
-        self.pace.turn().await;
         let Request { method, path, body, .. } = request;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
@@ -78,7 +77,6 @@ impl Probe for KitsuProbe {
     async fn meet(&self, person: Subject<'_>) -> Result<Met, SourceError> {
         let about = self.read("/", &[]).await?;
         text(&about, "version").clone_into(&mut self.version.write());
-        self.pace.turn().await;
         let path = "/auth/authenticated";
         let (status, body) = self.theirs.answer(Method::GET, path, &[], None, MOST).await?;
         if status != StatusCode::OK {

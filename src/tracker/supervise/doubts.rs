@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
+use super::hanging::By;
 use super::queue::Hinted;
 use super::{Scope, Source, Supervisor};
 use crate::directory::Listed;
@@ -40,10 +41,13 @@ impl<S: Source> Supervisor<S> {
     pub(super) fn part(&mut self, changes: Vec<Change>) {
         let Some(mut loading) = self.loading.take() else { return };
         self.count(&changes);
+        let brought = self.brought(By::Load, &changes);
         loading.records += changes.len();
         let applied = self.authorizer.apply_part(changes, &loading.newer, &mut loading.listed);
         loading.changed += applied.changed;
         self.loading = Some(loading);
+        let again = self.hanging_among(By::Load, &brought);
+        self.hint(&again);
     }
 
     /// A load has succeeded: what another of no larger scope did not list is for this one to say.

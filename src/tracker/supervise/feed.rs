@@ -77,10 +77,7 @@ impl<S: Source> Supervisor<S> {
                 self.audit.reload(scope);
                 self.announced(scope);
             }
-            Signal::Hanging { on, field } => {
-                let hanging = self.authorizer.leading_to(&on, &field);
-                self.hint(&hanging);
-            }
+            Signal::Hanging { on, field } => self.hangs(on, field),
             Signal::RulesChanged { objects, said } => {
                 self.stats.events.add(1);
                 self.hint(&objects);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 use super::doubts::Doubts;
+use super::hanging::By;
 use super::{Done, LARGE_EVERY, Progress, Scope, Source, SourceError, Supervisor, Timer};
 use crate::directory::Listed;
 use crate::model::change::{Change, Snapshot};
@@ -147,7 +148,7 @@ impl<S: Source> Supervisor<S> {
             self.part(part);
         }
         let Some(loading) = self.loading.take() else { return };
-        let Loading { wanted, started, began, newer, overflowed, parts: _, mut listed, mut records, mut changed } =
+        let Loading { wanted, started, began, mut newer, overflowed, parts: _, mut listed, mut records, mut changed } =
             loading;
         let Wanted { scope, why } = wanted;
         match outcome {
@@ -159,7 +160,12 @@ impl<S: Source> Supervisor<S> {
                 snapshot.except.clone_from(&newer);
                 self.count(&snapshot.changes);
                 records += snapshot.changes.len();
+                let brought = self.brought(By::Load, &snapshot.changes);
                 changed += self.authorizer.apply_rest(snapshot, &mut listed).changed;
+                let again = self.hanging_among(By::Load, &brought);
+                self.hint(&again);
+                newer.extend(again);
+                self.forget_hanging();
                 self.doubt(Doubts::new(scope, listed, as_of.filter(|_| scope == Scope::All)));
                 let covered = self.queue.covered(&complete, |object| newer.contains(object));
                 self.settled(covered, Ok(()));
@@ -196,6 +202,7 @@ impl<S: Source> Supervisor<S> {
                 self.flush();
             }
             Err(error) => {
+                self.forget_hanging();
                 self.complain("loading", &error);
                 // A reconcile comes again by itself; what is owed is tried until it is done.
                 if why > Why::Reconcile {

@@ -60,6 +60,16 @@ impl Reads {
         touched.max(self.all) >= since.0
     }
 
+    /// The re-read that began last, under way or not.
+    pub(super) fn latest(&self) -> Began {
+        Began(self.now)
+    }
+
+    /// The oldest re-read under way.
+    pub(super) fn oldest(&self) -> Option<Began> {
+        self.running.first().copied()
+    }
+
     pub(super) fn end(&mut self, began: Began) {
         self.running.remove(&began);
         if self.running.is_empty() {

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::hanging::By;
 use super::large::Why;
 use super::queue::{Hinted, Settled};
 use super::reader::Request;
@@ -136,7 +137,10 @@ impl<S: Source> Supervisor<S> {
             Ok(changes) => {
                 self.stats.rereads.add(objects.len());
                 let changes = self.newest(began, objects, changes);
+                let brought = self.brought(By::Reread(began), &changes);
                 let changed = self.apply(Batch::Delta(changes));
+                let again = self.hanging_among(By::Reread(began), &brought);
+                self.hint(&again);
                 self.stats.changed.add(changed);
                 self.rereading.reset();
                 let settled: Vec<_> = objects.iter().map(|object| (object.clone(), self.queue.done(object))).collect();
@@ -152,6 +156,7 @@ impl<S: Source> Supervisor<S> {
             Err(error) => self.reread_failed(objects, &error),
         }
         self.reads.end(began);
+        self.forget_hanging();
         self.flush();
     }
 

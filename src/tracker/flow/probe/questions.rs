@@ -1,6 +1,8 @@
 //! Which rows are asked about, and what: some that the person has to do with, some that he has not. Found as the script,
 //! which sees them all.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
 use serde_json::{Value as Json, json};
 
@@ -155,8 +157,13 @@ impl FlowProbe {
             name: row.text(named_by).unwrap_or_default().to_owned(),
             ..Question::default()
         };
-        let read =
-            |field: Option<&str>| Request::Read { kind: kind.to_owned(), id: row.id, field: field.map(str::to_owned) };
+        let fields: Arc<[String]> = self.fields(table, shape).map(str::to_owned).collect();
+        let read = |field: Option<&str>| Request::Read {
+            kind: kind.to_owned(),
+            id: row.id,
+            fields: Arc::clone(&fields),
+            field: field.map(str::to_owned),
+        };
         let mut questions = vec![Asked { question: about("read", ""), request: read(None) }];
         for name in self.fields(table, shape) {
             // What the script is not shown cannot be compared.
@@ -203,7 +210,6 @@ impl FlowProbe {
     }
 
     pub(super) async fn find(&self, search: Search<'_>) -> Result<Vec<Row>, SourceError> {
-        self.pace.turn().await;
         let rows = self.script.search(&search).await?;
         Ok(rows.into_iter().filter(|row| row.id > 0).collect())
     }

@@ -3,6 +3,8 @@
 //! A write is the first of a batch whose second updates a row that does not exist. A batch is done as a whole or not at
 //! all, and Flow looks at the first before the second: what it says is about the first where that is refused.
 
+use std::sync::Arc;
+
 use reqwest::StatusCode;
 use serde_json::{Value as Json, json};
 
@@ -19,8 +21,8 @@ const SAID: usize = 300;
 /// A request that changes nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// A row, or a field of it.
-    Read { kind: String, id: u64, field: Option<String> },
+    /// A row, or a field of it; `fields`: all of it that is looked at.
+    Read { kind: String, id: u64, fields: Arc<[String]>, field: Option<String> },
     /// What a batch that comes to nothing begins with.
     Write { kind: String, first: Json, second: Json, what: Write },
     /// The site has said it already, in its schema as it shows it to the person.
@@ -28,10 +30,10 @@ pub enum Request {
 }
 
 /// What a write would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     Create,
-    Update,
+    Update { id: u64, field: String, value: Json },
     Delete { id: u64 },
 }
 
@@ -46,7 +48,7 @@ impl Request {
 
     pub(super) fn update(kind: &str, id: u64, field: &str, value: &Json, named_by: &str) -> Self {
         let first = json!({"request_type": "update", "entity": kind, "record_id": id, "data": {field: value}});
-        Self::write(kind, first, named_by, Write::Update)
+        Self::write(kind, first, named_by, Write::Update { id, field: field.to_owned(), value: value.clone() })
     }
 
     pub(super) fn delete(kind: &str, id: u64, named_by: &str) -> Self {
@@ -61,7 +63,7 @@ impl Request {
 }
 
 /// What the site says to a batch that comes to nothing.
-pub(super) fn meaning(what: Write, status: StatusCode, body: &Json) -> Result<Verdict, SourceError> {
+pub(super) fn meaning(what: &Write, status: StatusCode, body: &Json) -> Result<Verdict, SourceError> {
     let said = words(status, body);
     let has = |part: &str| said.contains(part);
     if status.is_success() {
@@ -76,8 +78,8 @@ pub(super) fn meaning(what: Write, status: StatusCode, body: &Json) -> Result<Ve
         StatusCode::NOT_FOUND if has("does not exist") => Verdict::Refused(said),
         StatusCode::BAD_REQUEST if has("for this user") || has("by this user") => Verdict::Refused(said),
         // The person does not see the field.
-        StatusCode::BAD_REQUEST if has("doesn't exist") && what != Write::Create => Verdict::Refused(said),
-        StatusCode::BAD_REQUEST if what == Write::Create && has("Invalid field value") => Verdict::Allowed,
+        StatusCode::BAD_REQUEST if has("doesn't exist") && *what != Write::Create => Verdict::Refused(said),
+        StatusCode::BAD_REQUEST if *what == Write::Create && has("Invalid field value") => Verdict::Allowed,
         _ => Verdict::Inconclusive(said),
     })
 }

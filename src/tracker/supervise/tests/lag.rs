@@ -99,3 +99,56 @@ async fn a_first_use_read_that_began_before_its_table_was_to_be_forgotten_is_don
     running.until("another's", async |running| !running.may_delete_comment().await).await;
     running.stop().await;
 }
+
+fn the_task_in(fake: &super::fake::Fake, asset: &str) {
+    let mut record = super::fake::task_record(true);
+    record.fields.retain(|(name, _)| *name != "entity_id");
+    fake.set(record.with("entity_id", crate::model::value::Value::text(asset)));
+}
+
+fn taken_along(running: &Running, by: &str) {
+    running.fake.signal(Signal::Hanging { on: vec![ObjectRef::new("asset", by)], field: "entity_id".into() });
+}
+
+#[tokio::test]
+async fn what_hangs_on_another_by_what_is_being_read_is_read_once_more() {
+    let running = Running::start(options()).await;
+    // Read as one that leads there, and not known to yet when that takes it along.
+    the_task_in(&running.fake, "new");
+    running.fake.hold_rereads(true);
+    running.fake.changed(&[task()]);
+    running.until("asked", async |running| running.fake.rereads(&task()) == 1).await;
+    taken_along(&running, "new");
+    running.fake.remove(&task());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.fake.hold_rereads(false);
+    running.until("read again", async |running| running.fake.rereads(&task()) == 2).await;
+    running.idle().await;
+    assert_eq!(running.fake.rereads(&task()), 2, "what is read later is new enough");
+    assert!(!running.may_comment().await);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_hangs_on_another_by_what_a_load_reads_is_read_once_more() {
+    for parts in [None, Some(1)] {
+        let running = Running::start_with(options(), |fake| {
+            the_task_in(fake, "new");
+            if let Some(of) = parts {
+                fake.in_parts(of);
+            }
+            fake.hold_loads(true);
+        });
+        let begun = async |running: &Running| running.fake.calls().contains(&super::fake::Call::Load(Scope::All));
+        running.until("begun", begun).await;
+        taken_along(&running, "new");
+        running.fake.remove(&task());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(running.fake.rereads(&task()), 0);
+        running.fake.hold_loads(false);
+        running.until("read again", async |running| running.fake.rereads(&task()) == 1).await;
+        running.idle().await;
+        assert!(!running.may_comment().await && running.fake.rereads(&task()) == 1);
+        running.stop().await;
+    }
+}
