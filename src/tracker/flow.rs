@@ -147,16 +147,6 @@ impl Source for Flow {
     }
 }
 
-// === impl Site ===
-
-impl Site {
-    /// The objects that hold links to these, though no event says so: what was taken out of the trash is in them again.
-    /// `None`: too many to name, so everything is to be loaded.
-    async fn referrers(&self, objects: &[ObjectRef]) -> Result<Option<Vec<ObjectRef>>, SourceError> {
-        Ok(refer::referrers(self, objects).await?)
-    }
-}
-
 fn address(text: &str) -> Result<Url, SourceError> {
     let wrong = |why: &str| {
         SourceError::Refused(format!(

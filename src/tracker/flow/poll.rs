@@ -25,12 +25,13 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use self::log::{Page, Part, Read};
-use self::owed::{Found, Owed};
+use self::owed::Owed;
 use super::Site;
 use super::client::Failure;
 use super::ends::Ends;
 use super::hints::{HANGS_BY, Hints, Holder, hints};
 use super::marks::{LAG, LATE, Marks, Overflow};
+use super::refer::Found;
 use super::scan::{self, Scan};
 use crate::model::id::{ObjectRef, Str};
 use crate::model::schema::Schema;
@@ -39,6 +40,8 @@ use crate::tracker::{CatchUp, Scope, Signal, SourceError};
 /// How long after the last look the next comes where a webhook said that there is something, and how often in a row.
 const SOON: Duration = Duration::from_millis(250);
 const TRIES: u32 = 8;
+/// After how many searches in a row that fail everything is loaded instead.
+const FAILURES: u32 = 5;
 /// Of how many objects it is remembered when an event named them.
 const NAMED: usize = 50_000;
 
@@ -64,6 +67,8 @@ struct Known {
     /// Up to when all that changed was told.
     sure: Option<Instant>,
     owed: Owed,
+    /// How often it could not be searched for what is owed, in a row.
+    failures: u32,
     /// The last event that a webhook named.
     expected: Option<u64>,
     /// When an event last named an object, in seconds of the site's clock.
@@ -257,7 +262,7 @@ impl Poller {
             }
             match self.reading.take() {
                 Some(reading) => self.read(reading).await?,
-                None if self.whole.is_some() => self.settle().await?,
+                None if self.whole.is_some() => self.settle().await,
                 None => {
                     self.due().await;
                     let now = Instant::now();
@@ -344,22 +349,35 @@ impl Poller {
         Ok(())
     }
 
-    /// Settles what is owed; then what was read is sure.
-    async fn settle(&mut self) -> Result<(), SourceError> {
+    /// Settles what is owed; then what was read is sure. What cannot be settled now is owed until the next time.
+    async fn settle(&mut self) {
         let owed = self.site.feed.known.lock().owed.clone();
-        if !owed.is_empty() {
-            let Found { objects, reload } = owed.settle(&self.site).await?;
-            self.site.feed.known.lock().owed.remove(&owed);
-            self.signals.extend(changed(objects, reload, None));
-        }
+        let found = if owed.is_empty() { Ok(Found::default()) } else { owed.settle(&self.site).await };
         self.ended = Some(Instant::now());
-        if let Some(began) = self.whole.take() {
-            self.raise = began.checked_sub(LAG);
-            if self.signals.is_empty() {
-                self.signals.push_back(Signal::Heartbeat);
+        let mut known = self.site.feed.known.lock();
+        let settled = match found {
+            Ok(Found { objects, reload }) => {
+                self.signals.extend(changed(objects, reload, None));
+                true
             }
+            Err(error) if known.failures + 1 < FAILURES => {
+                tracing::debug!(%error, "what events of Flow do not name is not found yet");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what events of Flow do not name cannot be searched for: loading everything");
+                self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+                true
+            }
+        };
+        known.failures = if settled { 0 } else { known.failures + 1 };
+        if settled {
+            known.owed.remove(&owed);
         }
-        Ok(())
+        self.raise = self.whole.take().filter(|_| settled).and_then(|began| began.checked_sub(LAG));
+        if self.signals.is_empty() {
+            self.signals.push_back(Signal::Heartbeat);
+        }
     }
 
     /// Whether a webhook's event is still to come.

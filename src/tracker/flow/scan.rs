@@ -80,14 +80,12 @@ pub(super) fn stream(site: Arc<Site>) -> BoxStream<'static, Signal> {
     state.boxed()
 }
 
-/// The rows of a type that were edited lately, whoever told of it. `None`: the type is a small one, to be read in full.
+/// The rows of a type that were edited lately, whoever told of it. `None`: the type is to be read in full, because it is a
+/// small one or does not say when its rows were edited.
 pub(super) async fn moved_of_late(site: &Site, kind: &str) -> Result<Option<Vec<ObjectRef>>, Failure> {
     let Some(table) = site.tables.of_type(kind) else { return Ok(None) };
-    if !site.shapes.usable(table).is_some_and(|shape| shape.large) {
-        return Ok(None);
-    }
     if !is_scanned(site, table) {
-        return Ok(Some(Vec::new()));
+        return Ok(None);
     }
     let since = site.client.on_its_clock(SystemTime::now()).saturating_sub(late());
     let mut objects = Vec::new();
