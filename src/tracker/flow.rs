@@ -28,6 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trash;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -136,6 +137,11 @@ impl Source for Flow {
 
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
         let read = read::objects(&self.site, objects).await?;
+        for change in &read.changes {
+            if let Change::Upsert(record) = change {
+                self.site.feed.read(&record.kind, read::number(&record.id), record.trashed);
+            }
+        }
         if read.left_out {
             self.site.sight.check(&self.site.client).await?;
         }

@@ -31,8 +31,10 @@ use super::client::Failure;
 use super::ends::Ends;
 use super::hints::{HANGS_BY, Hints, Holder, hints};
 use super::marks::{LAG, LATE, Marks, Overflow};
+use super::read;
 use super::refer::Found;
 use super::scan::{self, Scan};
+use super::trash::Trash;
 use crate::model::id::{ObjectRef, Str};
 use crate::model::schema::Schema;
 use crate::tracker::{CatchUp, Scope, Signal, SourceError};
@@ -53,6 +55,7 @@ pub(super) struct Feed {
     /// A webhook named an event that was not told yet.
     woken: Notify,
     page: Page,
+    trash: Trash,
     /// What looks for silent edits; held by whoever listens.
     pub(super) scan: tokio::sync::Mutex<Scan>,
 }
@@ -156,6 +159,7 @@ impl Feed {
             known: Mutex::default(),
             woken: Notify::new(),
             page: Page::default(),
+            trash: Trash::default(),
             scan: tokio::sync::Mutex::default(),
         }
     }
@@ -175,6 +179,17 @@ impl Feed {
             self.woken.notify_one();
         }
         is_news
+    }
+
+    /// These rows of a kind were read, in the trash or not. What was taken out of it is in the links of others again.
+    pub(super) fn read(&self, kind: &str, ids: impl IntoIterator<Item = u64>, retired: bool) {
+        let revived = self.trash.note(kind, ids, retired);
+        if !revived.is_empty() {
+            let mut known = self.known.lock();
+            if let Err(Overflow) = known.owed.add(Owed { revived, ..Owed::default() }) {
+                known.again.get_or_insert_with(Instant::now);
+            }
+        }
     }
 
     /// When an event last named the object, in seconds of the site's clock.
@@ -405,6 +420,9 @@ impl Poller {
             let on = self.site.ends().object(to, *id).into_iter().collect();
             self.signals.push_back(Signal::Hanging { on, field: field.clone() });
         }
+        for object in &revived {
+            self.site.feed.trash.note(&object.kind, read::number(&object.id), false);
+        }
         let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
         if let Err(Overflow) = all {
             self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
@@ -420,6 +438,8 @@ impl Poller {
         self.site.feed.known.lock().again = Some(Instant::now() + LATE + LAG);
         self.whole = Some(began);
         self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+        let said = "perhaps: some of the log was skipped".into();
+        self.signals.push_back(Signal::RulesChanged { objects: Vec::new(), said });
         Ok(())
     }
 }

@@ -122,3 +122,63 @@ async fn a_field_that_cannot_be_searched_by_hides_no_other() {
     assert_eq!(found.objects, one("5"));
     assert_eq!(found.reload, Some(Scope::Large));
 }
+
+#[tokio::test]
+async fn what_is_out_of_the_trash_though_no_event_said_so_is_searched_for() {
+    let project = json!({"project": {"data": {"id": 7, "name": "Film", "type": "Project"}}});
+    let shot = move || json!([{"type": "Shot", "id": 8, "attributes": {}, "relationships": project}]);
+    let server = Server::start(move |asked, n| match asked.line.as_str() {
+        "POST /api/v1/auth/access_token" => token("t"),
+        "GET /api/v1/schema/Task/fields" => ok(&task_fields()),
+        "GET /api/v1/schema/Shot/fields" => ok(&json!({"data": {"project": field("entity", &["Project"])}})),
+        "POST /api/v1/entity/Shot/_search" if asked.body.contains("retired") == (n < 4) => page(shot()),
+        "POST /api/v1/entity/Task/_search" if asked.body.contains("active") => page(json!([task(5, json!([]))])),
+        _ => page(json!([])),
+    });
+    let server = server.await;
+    let flow = hasty(&server, &[TASK, ("shot", "Shot", "")]);
+    for trashed in [true, false] {
+        let read = flow.reread(&[ObjectRef::new("shot", "8")]).await.unwrap();
+        assert!(matches!(&read[..], [Change::Upsert(shot)] if shot.trashed == trashed), "{read:?}");
+    }
+    let told = told_at_first(&flow).await;
+    assert!(matches!(&told[..], [Signal::Changed { objects, .. }] if objects[..] == one("5")), "{told:?}");
+}
+
+#[tokio::test]
+async fn silent_edits_are_found_within_the_second_of_an_event_and_behind_rows_that_say_nothing() {
+    let row = |id: u64, moved: &str| json!({"type": "Task", "id": id, "attributes": {"updated_at": moved}});
+    let server = Server::start(move |asked, _| {
+        let behind = body(asked)["filters"]["conditions"][1][2].as_u64();
+        match asked.line.as_str() {
+            "POST /api/v1/auth/access_token" => token("t"),
+            "GET /api/v1/schema/Task/fields" => ok(&json!({"data": {
+                "project": field("entity", &["Project"]),
+                "updated_at": field("date_time", &[]),
+            }})),
+            "POST /api/v1/entity/Task/_search" if !asked.body.contains("active") => page(json!([])),
+            "POST /api/v1/entity/Task/_search" if behind == Some(0) => {
+                page((1001..3001).map(|id| row(id, "never")).collect())
+            }
+            "POST /api/v1/entity/Task/_search" if behind == Some(3000) => {
+                page(json!([row(8, "2026-01-01T10:00:00Z"), row(9, "2026-01-01T10:00:00Z")]))
+            }
+            "POST /api/v1/entity/Task/_search" => page(json!([])),
+            _ if !asked.body.contains("meta") => page(json!([event(10, "x", "Task")])),
+            _ if above(asked) == 10 => page(json!([event(11, "Shotgun_Task_Change", "Task")])),
+            _ => page(json!([])),
+        }
+    });
+    let server = server.await;
+    let flow = hasty(&server, &[TASK]);
+    load(&flow, Scope::Core).await.0.unwrap();
+    let stream = flow.events().await.unwrap();
+    let changed = stream.filter_map(|signal| {
+        std::future::ready(match signal {
+            Signal::Changed { objects, .. } => Some(objects),
+            _ => None,
+        })
+    });
+    let told: Vec<_> = changed.take(2).collect().await;
+    assert_eq!(told, [one("8").to_vec(), vec![ObjectRef::new("task", "8"), ObjectRef::new("task", "9")]]);
+}
