@@ -28,6 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trash;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -136,6 +137,11 @@ impl Source for Flow {
 
     async fn reread(&self, objects: &[ObjectRef]) -> Result<Vec<Change>, SourceError> {
         let read = read::objects(&self.site, objects).await?;
+        for change in &read.changes {
+            if let Change::Upsert(record) = change {
+                self.site.feed.read(&record.kind, read::number(&record.id), record.trashed);
+            }
+        }
         if read.left_out {
             self.site.sight.check_for_all(&self.site.client).await?;
         }
@@ -144,16 +150,6 @@ impl Source for Flow {
 
     async fn catch_up(&self, since: SystemTime) -> Result<Option<CatchUp>, SourceError> {
         poll::catch_up(&self.site, since).await
-    }
-}
-
-// === impl Site ===
-
-impl Site {
-    /// The objects that hold links to these, though no event says so: what was taken out of the trash is in them again.
-    /// `None`: too many to name, so everything is to be loaded.
-    async fn referrers(&self, objects: &[ObjectRef]) -> Result<Option<Vec<ObjectRef>>, SourceError> {
-        Ok(refer::referrers(self, objects).await?)
     }
 }
 

@@ -130,7 +130,7 @@ impl Row {
 
 /// Where a link leads: type and id.
 pub(super) fn link(value: &Json) -> Option<(&str, u64)> {
-    Some((value.get("type")?.as_str()?, value.get("id")?.as_u64()?))
+    Some((value.get("type")?.as_str()?, number(value.get("id")?)?.try_into().ok()?))
 }
 
 impl fmt::Display for Told {

@@ -26,8 +26,10 @@ const SAID: usize = 100;
 
 /// The link by which rows hang on others.
 pub(super) const HANGS_BY: &str = "entity";
+/// The link that nearly every type has.
+const PROJECT: &str = "project";
 /// Attributes that count for every type.
-const ALWAYS: [&str; 2] = ["project", "retirement_date"];
+const ALWAYS: [&str; 2] = [PROJECT, "retirement_date"];
 /// Attributes by which rows are called.
 const NAMES: [&str; 7] = ["code", "content", "subject", "name", "title", "firstname", "cached_display_name"];
 
@@ -88,16 +90,20 @@ struct Event<'a> {
 /// Reads events and adds what they say.
 pub(super) fn hints(rows: &[Row], ends: &Ends) -> Hints {
     let mut hints = Hints::default();
+    let mut everything = false;
     for row in rows {
         match Event::read(row) {
+            // Nothing but the event tells that rules were changed.
+            Some(Some(event)) if everything => hints.rule(&event),
             Some(Some(event)) => hints.add(&event, ends),
             Some(None) => {}
             None => hints.strange += 1,
         }
         let named = hints.objects.len() + hints.holders.len() + hints.retired.len() + hints.revived.len();
         if named > MOST {
+            everything = true;
             let Hints { rules, strange, .. } = hints;
-            return Hints { reload: Some(Scope::All), rules, strange, ..Hints::default() };
+            hints = Hints { reload: Some(Scope::All), rules, strange, ..Hints::default() };
         }
     }
     hints
@@ -178,6 +184,8 @@ impl Hints {
         if derived.is_empty() {
             if counts(kind, attribute) {
                 self.row(event, ends);
+            } else if named.is_none() && event.may_be_of_links() {
+                self.unsaid(event, ends.leading_to(event.kind).filter(|(_, field)| *field != PROJECT));
             }
             return;
         }
@@ -185,14 +193,21 @@ impl Hints {
             let kept = named.into_iter().filter(|(kind, _)| derived.iter().any(|(from, _)| from == kind));
             let kept: Vec<_> = kept.filter_map(|(kind, id)| ends.object(kind, id)).collect();
             self.objects.extend(kept);
-        } else if !(event.is_back && event.about.is_some()) {
-            let own = event.own().next();
-            match own {
-                Some((to, id)) => {
-                    self.holders.extend(derived.into_iter().map(|(from, field)| Holder::new(from, field, to, id)))
-                }
-                None => self.unnamed.extend(derived.into_iter().map(|(from, _)| Str::from(from))),
-            }
+        } else {
+            self.unsaid(event, derived.into_iter());
+        }
+    }
+
+    /// An end of links changed, and nothing is said of the other ends, which are in these fields of these types.
+    fn unsaid<'a>(&mut self, event: &Event<'_>, mut ends: impl Iterator<Item = (&'a str, &'a str)>) {
+        if event.is_back && event.about.is_some() {
+            return;
+        }
+        match event.own().next() {
+            Some((to, id)) => self.holders.extend(ends.map(|(from, field)| Holder::new(from, field, to, id))),
+            // Where a link changes at one end, nothing else tells that the other was edited.
+            None if ends.next().is_some() => self.load(Scope::All),
+            None => {}
         }
     }
 
@@ -215,6 +230,13 @@ impl Hints {
         }
         if !named {
             self.load(Scope::Core);
+        }
+        self.rule(event);
+    }
+
+    fn rule(&mut self, event: &Event<'_>) {
+        if event.kind != "PermissionRuleSet" {
+            return;
         }
         let told = Rules::of(event);
         let room = self.rules.len() < MOST_RULES;
@@ -262,6 +284,12 @@ impl<'a> Event<'a> {
         let about = self.about.filter(|_| !self.is_back);
         let both = [self.entity, about.filter(|about| self.entity != Some(*about))];
         both.into_iter().flatten()
+    }
+
+    /// Whether the attribute may hold links, as far as is told.
+    fn may_be_of_links(&self) -> bool {
+        let data_type = self.meta.get("field_data_type").and_then(Json::as_str);
+        data_type.is_none_or(|data_type| matches!(data_type, "entity" | "multi_entity" | "addressing"))
     }
 
     /// Whether a back reference is by a field that the mirror rests on, or says nothing of that.

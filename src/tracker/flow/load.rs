@@ -95,6 +95,7 @@ async fn whole(site: &Site, table: &Table, shape: Option<&Shape>, progress: &Pro
             };
             let Some(rows) = page else { break };
             count(table, rows.len(), progress);
+            site.feed.read(&table.kind, rows.iter().map(|row| row.id), retired);
             for row in &rows {
                 let change = convert::row(table, shape, row, retired, &site.shapes);
                 let id = convert::object(table, row).id;
@@ -131,6 +132,7 @@ async fn in_parts(
             };
             let Some(rows) = page else { break };
             count(table, rows.len(), progress);
+            site.feed.read(&table.kind, rows.iter().map(|row| row.id), retired);
             let change = |row| convert::row(table, shape, row, retired, &site.shapes);
             parts.hand_over(rows.iter().map(change).collect()).await?;
         }

@@ -73,7 +73,8 @@ impl Marks {
         let mut marks = Self { low, high, gaps: BTreeMap::new(), newest: None, whole: began, most };
         marks.note(rows, now);
         marks.give_up_old(began, now, wall);
-        while marks.gaps.len() > marks.most {
+        // Half of the room is for what comes, or the next gap would be one too many again.
+        while marks.gaps.len() > marks.most / 2 {
             // What is below is too far back to wait for.
             marks.gaps.pop_first();
         }
@@ -81,9 +82,19 @@ impl Marks {
         marks
     }
 
-    /// Rows with higher ids are to be read.
+    /// Everything up to here is told or given up.
     pub(super) fn low(&self) -> u64 {
         self.low
+    }
+
+    /// Rows with higher ids are to be read.
+    pub(super) fn high(&self) -> u64 {
+        self.high.id
+    }
+
+    /// And those from the first to the last of each of these.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.gaps.iter().map(|(first, gap)| (*first, gap.last))
     }
 
     /// Whether the event was told or given up.

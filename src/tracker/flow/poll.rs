@@ -1,4 +1,5 @@
-//! Listens to what changed: reads the log of events again and again, from the low-water mark on.
+//! Listens to what changed: reads the log of events again and again, what is behind the last event and what was missing
+//! before it.
 //!
 //! ```text
 //! log -> marks: what of it is news -> hints: what to re-read -> signals
@@ -23,22 +24,26 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use self::log::Read;
-use self::owed::{Found, Owed};
+use self::log::{Page, Part, Read};
+use self::owed::Owed;
 use super::Site;
+use super::client::Failure;
 use super::ends::Ends;
 use super::hints::{HANGS_BY, Hints, Holder, hints};
-use super::marks::{LAG, Marks, Overflow};
+use super::marks::{LAG, LATE, Marks, Overflow};
+use super::read;
+use super::refer::Found;
 use super::scan::{self, Scan};
+use super::trash::Trash;
 use crate::model::id::{ObjectRef, Str};
 use crate::model::schema::Schema;
 use crate::tracker::{CatchUp, Scope, Signal, SourceError};
 
-/// How many pages of the log are read in a row. Behind that everything is loaded.
-const PAGES: u32 = 4;
 /// How long after the last look the next comes where a webhook said that there is something, and how often in a row.
 const SOON: Duration = Duration::from_millis(250);
 const TRIES: u32 = 8;
+/// After how many searches in a row that fail everything is loaded instead.
+const FAILURES: u32 = 5;
 /// Of how many objects it is remembered when an event named them.
 const NAMED: usize = 50_000;
 
@@ -49,6 +54,8 @@ pub(super) struct Feed {
     known: Mutex<Known>,
     /// A webhook named an event that was not told yet.
     woken: Notify,
+    page: Page,
+    trash: Trash,
     /// What looks for silent edits; held by whoever listens.
     pub(super) scan: tokio::sync::Mutex<Scan>,
 }
@@ -63,12 +70,16 @@ struct Known {
     /// Up to when all that changed was told.
     sure: Option<Instant>,
     owed: Owed,
+    /// How often it could not be searched for what is owed, in a row.
+    failures: u32,
     /// The last event that a webhook named.
     expected: Option<u64>,
     /// When an event last named an object, in seconds of the site's clock.
     named: FxHashMap<ObjectRef, i64>,
     /// Events that could not be understood.
     strange: usize,
+    /// When all that can still come before events that were skipped is there to be loaded.
+    again: Option<Instant>,
 }
 
 /// Reads the log for one listener.
@@ -76,8 +87,9 @@ struct Poller {
     site: Arc<Site>,
     /// Not told yet.
     signals: VecDeque<Signal>,
-    /// When the last reading began.
+    /// When the last reading began, and when it was settled.
     last: Option<Instant>,
+    ended: Option<Instant>,
     reading: Option<Reading>,
     /// What is sure once what is owed is settled, and once the signals are told.
     whole: Option<Instant>,
@@ -87,12 +99,12 @@ struct Poller {
 }
 
 /// A reading of the log that is under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Reading {
     began: Instant,
-    /// The last id that was read.
-    above: u64,
-    pages: u32,
+    parts: VecDeque<Part>,
+    /// How much of the news was read.
+    rows: usize,
 }
 
 /// Subscribes.
@@ -146,6 +158,8 @@ impl Feed {
             schema: schema.clone(),
             known: Mutex::default(),
             woken: Notify::new(),
+            page: Page::default(),
+            trash: Trash::default(),
             scan: tokio::sync::Mutex::default(),
         }
     }
@@ -165,6 +179,17 @@ impl Feed {
             self.woken.notify_one();
         }
         is_news
+    }
+
+    /// These rows of a kind were read, in the trash or not. What was taken out of it is in the links of others again.
+    pub(super) fn read(&self, kind: &str, ids: impl IntoIterator<Item = u64>, retired: bool) {
+        let revived = self.trash.note(kind, ids, retired);
+        if !revived.is_empty() {
+            let mut known = self.known.lock();
+            if let Err(Overflow) = known.owed.add(Owed { revived, ..Owed::default() }) {
+                known.again.get_or_insert_with(Instant::now);
+            }
+        }
     }
 
     /// When an event last named the object, in seconds of the site's clock.
@@ -235,7 +260,8 @@ impl Known {
 
 impl Poller {
     fn new(site: Arc<Site>) -> Self {
-        Self { site, signals: VecDeque::new(), last: None, reading: None, whole: None, raise: None, tries: 0 }
+        let signals = VecDeque::new();
+        Self { site, signals, last: None, ended: None, reading: None, whole: None, raise: None, tries: 0 }
     }
 
     /// The next signal; or why there will be none.
@@ -249,15 +275,19 @@ impl Poller {
                 }
                 return Ok(signal);
             }
-            match self.reading {
+            match self.reading.take() {
                 Some(reading) => self.read(reading).await?,
-                None if self.whole.is_some() => self.settle().await?,
+                None if self.whole.is_some() => self.settle().await,
                 None => {
                     self.due().await;
                     let now = Instant::now();
-                    let above = self.site.feed.known.lock().marks.as_ref().map(Marks::low).unwrap_or_default();
                     self.last = Some(now);
-                    self.reading = Some(Reading { began: now, above, pages: 0 });
+                    let mut known = self.site.feed.known.lock();
+                    let parts = known.marks.as_ref().map(Part::all).unwrap_or_default();
+                    self.reading = Some(Reading { began: now, parts, rows: 0 });
+                    if known.again.take_if(|again| *again <= now).is_some() {
+                        self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+                    }
                 }
             }
         }
@@ -267,7 +297,8 @@ impl Poller {
     async fn due(&mut self) {
         let Some(last) = self.last else { return };
         let feed = &self.site.feed;
-        let regular = last + self.site.poll_interval;
+        let rested = self.ended.unwrap_or(last) + self.site.poll_interval / 2;
+        let regular = rested.max(last + self.site.poll_interval);
         let soon = regular.min(last + SOON);
         if feed.known.lock().expected.is_some() {
             return sleep_until(soon).await;
@@ -280,11 +311,20 @@ impl Poller {
 
     /// Reads one more page.
     async fn read(&mut self, reading: Reading) -> Result<(), SourceError> {
-        let Reading { began, above, pages } = reading;
-        if pages >= PAGES {
+        let Reading { began, mut parts, rows: before } = reading;
+        if before >= log::MOST {
             return self.too_much("more events than are read in a row").await;
         }
-        let Read { rows, seen, full } = log::after(&self.site, above).await?;
+        let Some(mut part) = parts.pop_front() else { return Ok(()) };
+        let Read { rows, seen, full } = match log::part(&self.site, &part).await {
+            Err(Failure::TooLarge(_)) => return self.too_much("an event is larger than is read").await,
+            read => read?,
+        };
+        let read = if part.is_news() { before + rows.len() } else { before };
+        if full && let Some(last) = seen.iter().map(|row| row.id).max().filter(|last| *last > part.above) {
+            part.above = last;
+            parts.push_front(part);
+        }
         let ends = self.site.ends();
         let now = Instant::now();
         let wall = self.site.client.on_its_clock(SystemTime::now());
@@ -301,7 +341,9 @@ impl Poller {
                     if found.strange > 0 {
                         tracing::debug!(events = known.strange, "events of Flow that are not understood");
                     }
-                    if !full && let Some(marks) = &mut known.marks {
+                    if parts.is_empty()
+                        && let Some(marks) = &mut known.marks
+                    {
                         marks.finish(began.into_std(), now.into_std(), wall);
                     }
                     Ok((found, known.marks.as_ref().map(|marks| Str::from(marks.low().to_string()))))
@@ -312,33 +354,45 @@ impl Poller {
         let Ok((found, cursor)) = noted else {
             return self.too_much("more events are missing than are remembered").await;
         };
-        let above = seen.iter().map(|row| row.id).max().unwrap_or(above);
         self.tell(found, cursor);
-        if full {
-            self.reading = Some(Reading { began, above, pages: pages + 1 });
-        } else {
-            self.reading = None;
+        if parts.is_empty() {
             self.whole = Some(began);
             self.look_again();
+        } else {
+            self.reading = Some(Reading { began, parts, rows: read });
         }
         Ok(())
     }
 
-    /// Settles what is owed; then what was read is sure.
-    async fn settle(&mut self) -> Result<(), SourceError> {
+    /// Settles what is owed; then what was read is sure. What cannot be settled now is owed until the next time.
+    async fn settle(&mut self) {
         let owed = self.site.feed.known.lock().owed.clone();
-        if !owed.is_empty() {
-            let Found { objects, reload } = owed.settle(&self.site).await?;
-            self.site.feed.known.lock().owed.remove(&owed);
-            self.signals.extend(changed(objects, reload, None));
-        }
-        if let Some(began) = self.whole.take() {
-            self.raise = began.checked_sub(LAG);
-            if self.signals.is_empty() {
-                self.signals.push_back(Signal::Heartbeat);
+        let found = if owed.is_empty() { Ok(Found::default()) } else { owed.settle(&self.site).await };
+        self.ended = Some(Instant::now());
+        let mut known = self.site.feed.known.lock();
+        let settled = match found {
+            Ok(Found { objects, reload }) => {
+                self.signals.extend(changed(objects, reload, None));
+                true
             }
+            Err(error) if known.failures + 1 < FAILURES => {
+                tracing::debug!(%error, "what events of Flow do not name is not found yet");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what events of Flow do not name cannot be searched for: loading everything");
+                self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+                true
+            }
+        };
+        known.failures = if settled { 0 } else { known.failures + 1 };
+        if settled {
+            known.owed.remove(&owed);
         }
-        Ok(())
+        self.raise = self.whole.take().filter(|_| settled).and_then(|began| began.checked_sub(LAG));
+        if self.signals.is_empty() {
+            self.signals.push_back(Signal::Heartbeat);
+        }
     }
 
     /// Whether a webhook's event is still to come.
@@ -366,20 +420,26 @@ impl Poller {
             let on = self.site.ends().object(to, *id).into_iter().collect();
             self.signals.push_back(Signal::Hanging { on, field: field.clone() });
         }
+        for object in &revived {
+            self.site.feed.trash.note(&object.kind, read::number(&object.id), false);
+        }
         let all = self.site.feed.known.lock().owed.add(Owed { holders, revived, unnamed });
         if let Err(Overflow) = all {
             self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
         }
     }
 
-    /// Begins anew behind the end of the log, and has everything loaded.
+    /// Begins anew behind the end of the log, and has everything loaded; and once more when nothing that was skipped can
+    /// still come.
     async fn too_much(&mut self, why: &'static str) -> Result<(), SourceError> {
         tracing::warn!(why, "the log of events cannot be followed one by one: loading everything");
-        self.reading = None;
         let began = self.last.unwrap_or_else(Instant::now);
         log::begin(&self.site).await?;
+        self.site.feed.known.lock().again = Some(Instant::now() + LATE + LAG);
         self.whole = Some(began);
         self.signals.push_back(Signal::Reload { scope: Scope::All, objects: Vec::new() });
+        let said = "perhaps: some of the log was skipped".into();
+        self.signals.push_back(Signal::RulesChanged { objects: Vec::new(), said });
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::Site;
 use super::answer::{Row, link};
 use super::client::Failure;
 use super::convert;
+use super::hints::HANGS_BY;
 use super::marks::LATE;
 use super::search::{MOST_ROWS, Search};
 use super::table::Table;
@@ -26,6 +27,8 @@ use crate::tracker::{Signal, date};
 const RARER: u32 = 300;
 /// How much the looks overlap beyond what can be committed late, in seconds: nobody's clock is right.
 const OVERLAP: i64 = 300;
+/// How near to a look an edit is not told apart from another, in seconds.
+const GRAIN: i64 = 2;
 /// How many rows are read at once.
 const PAGE: u32 = 2_000;
 /// How many rows are remembered from one look to the next.
@@ -80,14 +83,12 @@ pub(super) fn stream(site: Arc<Site>) -> BoxStream<'static, Signal> {
     state.boxed()
 }
 
-/// The rows of a type that were edited lately, whoever told of it. `None`: the type is a small one, to be read in full.
+/// The rows of a type that were edited lately, whoever told of it. `None`: the type is to be read in full, because it is a
+/// small one or does not say when its rows were edited.
 pub(super) async fn moved_of_late(site: &Site, kind: &str) -> Result<Option<Vec<ObjectRef>>, Failure> {
     let Some(table) = site.tables.of_type(kind) else { return Ok(None) };
-    if !site.shapes.usable(table).is_some_and(|shape| shape.large) {
-        return Ok(None);
-    }
     if !is_scanned(site, table) {
-        return Ok(Some(Vec::new()));
+        return Ok(None);
     }
     let since = site.client.on_its_clock(SystemTime::now()).saturating_sub(late());
     let mut objects = Vec::new();
@@ -179,21 +180,19 @@ impl Scan {
             None => self.begin(site, kind, retired),
         };
         let rows = page(site, table, retired, (pages.since, pages.last), PAGE).await?;
+        site.feed.read(&table.kind, rows.iter().map(|row| row.id), retired);
+        pages.last = rows.iter().map(|row| row.id).fold(pages.last, u64::max);
         let before = self.looks.get(&(Str::from(kind), retired));
         let mut silent = Vec::new();
         for row in rows.iter().filter(|row| row.id > 0) {
             let Some(moved) = row.text(MOVED).and_then(date::parse_iso) else { continue };
-            pages.last = pages.last.max(row.id);
-            if pages.rows.len() < REMEMBERED {
+            // It may be edited again within the same second.
+            if pages.rows.len() < REMEMBERED && moved < pages.began - GRAIN {
                 pages.rows.insert(row.id, moved);
             }
             let object = convert::object(table, row);
-            let is_known = match before {
-                Some(look) => look.rows.get(&row.id) == Some(&moved),
-                // What was edited before is in what was loaded.
-                None => moved <= pages.since + late(),
-            };
-            if !is_known && site.feed.named(&object).is_none_or(|named| named < moved) {
+            let is_known = before.is_some_and(|look| look.rows.get(&row.id) == Some(&moved));
+            if !is_known && site.feed.named(&object).is_none_or(|named| named <= moved) {
                 silent.push((row.id, object));
             }
         }
@@ -201,6 +200,9 @@ impl Scan {
         if !objects.is_empty() {
             tracing::debug!(kind, rows = objects.len(), "rows were edited, and no event of what is mirrored said so");
             self.tell_ends(site, table, &ids, &objects, retired).await?;
+            if retired && site.ends().leading_to(&table.name).any(|(_, field)| field == HANGS_BY) {
+                self.signals.push_back(Signal::Hanging { on: objects.clone(), field: HANGS_BY.into() });
+            }
             self.signals.push_back(Signal::Changed { objects, cursor: None });
         }
         if rows.len() < PAGE as usize {

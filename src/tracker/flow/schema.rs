@@ -12,6 +12,7 @@ use super::client::{Client, Failure};
 use super::search::MOST_ROWS;
 use super::table::{PROJECT, Table};
 use crate::model::id::Str;
+use crate::tracker::Scope;
 
 /// Fields that name a row to people; of these the first that the type has.
 const NAMES: [&str; 7] = ["code", "subject", "content", "name", "title", "firstname", "description"];
@@ -187,6 +188,11 @@ impl Shape {
     /// The data type of a field.
     pub(super) fn data_type(&self, field: &str) -> Option<&str> {
         self.fields.get(field).map(|field| field.data_type.as_str())
+    }
+
+    /// What is loaded together with the type.
+    pub(super) fn scope(&self) -> Scope {
+        if self.large { Scope::Large } else { Scope::Core }
     }
 
     /// How many rows are read at once.

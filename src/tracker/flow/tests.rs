@@ -1,6 +1,7 @@
 //! The connector against a server that answers as badly as it is told to.
 
 mod asking;
+mod feed;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -418,8 +419,10 @@ async fn who_refers_to_what_was_taken_out_of_the_trash_is_searched_for() {
     let server = server.await;
     let flow =
         server.flow(&[TASK, ("group", "Group", "users"), ("shot", "Shot", "project"), ("project", "Project", "")]);
-    let found = flow.site.referrers(&[ObjectRef::new("shot", "8"), ObjectRef::new("group", "2")]).await.unwrap();
-    assert_eq!(found, Some(vec![ObjectRef::new("task", "5"), ObjectRef::new("task", "9")]));
+    let objects = [ObjectRef::new("shot", "8"), ObjectRef::new("group", "2")];
+    let found = refer::referrers(&flow.site, &objects).await.unwrap();
+    assert_eq!(found.objects, [ObjectRef::new("task", "5"), ObjectRef::new("task", "9")]);
+    assert_eq!(found.reload, None);
     let searches = server.asked("_search");
     assert_eq!(searches.len(), 2, "nothing else can hold such a link: {searches:?}");
     let body: Json = serde_json::from_str(&searches[0].body).unwrap();
@@ -428,7 +431,8 @@ async fn who_refers_to_what_was_taken_out_of_the_trash_is_searched_for() {
         ["task_assignees", "in", [{"type": "Group", "id": 2}]],
     ]}]);
     assert_eq!(body["filters"]["conditions"], conditions);
-    assert_eq!(flow.site.referrers(&[ObjectRef::new("project", "7")]).await.unwrap(), None, "too many");
+    let found = refer::referrers(&flow.site, &[ObjectRef::new("project", "7")]).await.unwrap();
+    assert_eq!((found.objects.len(), found.reload), (0, Some(Scope::All)), "too many");
 }
 
 #[tokio::test]

@@ -138,7 +138,14 @@ fn a_link_whose_other_end_is_not_named_is_searched_for() {
     assert!(hints.objects.is_empty());
     assert_eq!(hints.holders, FxHashSet::from_iter([Holder::new("Task", "entity", "Shot", 3)]));
     let hints = hinted(vec![event("Shotgun_Shot_Change", json!("tasks"), Json::Null, Json::Null)]);
-    assert_eq!(hints.unnamed, FxHashSet::from_iter([Str::from("Task")]));
+    assert_eq!(hints, Hints { reload: Some(Scope::All), ..Hints::default() }, "a task does not say that it is listed");
+    let users = |meta| hinted(vec![event("Shotgun_Project_Change", json!("users"), link_to("Project", 3), meta)]);
+    let holder = Holder::new("HumanUser", "projects", "Project", 3);
+    assert!(users(Json::Null).holders.contains(&holder));
+    assert!(users(json!({"field_data_type": "multi_entity"})).holders.contains(&holder));
+    assert_eq!(users(json!({"field_data_type": "text"})), Hints::default());
+    let as_text = json!({"added": [{"type": "Task", "id": "4"}], "removed": []});
+    assert_eq!(named(change("Shot", 3, "tasks", as_text)), set(&["task 4"]));
 }
 
 #[test]
@@ -251,8 +258,11 @@ fn rogue_rows_do_no_harm() {
 #[test]
 fn more_than_can_be_named_is_loaded() {
     let added: Vec<_> = (1..=30_000).map(|id| link_to("Task", id)).collect();
-    let hints = hinted(vec![change("Shot", 3, "tasks", json!({"added": added, "removed": []}))]);
+    let hints = hinted(vec![change("Shot", 3, "tasks", json!({"added": &added, "removed": []}))]);
     assert_eq!(hints, Hints { reload: Some(Scope::All), ..Hints::default() });
+    let rules = event("Shotgun_PermissionRuleSet_ChangeRule", Json::Null, link_to("PermissionRuleSet", 3), Json::Null);
+    let hints = hinted(vec![change("Shot", 3, "tasks", json!({"added": added, "removed": []})), rules]);
+    assert_eq!((hints.reload, hints.rules.len()), (Some(Scope::All), 1));
 }
 
 fn any_json() -> impl Strategy<Value = Json> {

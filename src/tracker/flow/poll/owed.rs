@@ -10,6 +10,7 @@ use crate::model::id::{ObjectRef, Str};
 use crate::tracker::flow::convert;
 use crate::tracker::flow::hints::Holder;
 use crate::tracker::flow::marks::Overflow;
+use crate::tracker::flow::refer::{self, Found};
 use crate::tracker::flow::scan;
 use crate::tracker::flow::search::{MOST_ROWS, Search};
 use crate::tracker::{Scope, SourceError};
@@ -27,13 +28,6 @@ pub(super) struct Owed {
     pub(super) holders: FxHashSet<Holder>,
     pub(super) revived: FxHashSet<ObjectRef>,
     pub(super) unnamed: FxHashSet<Str>,
-}
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) objects: Vec<ObjectRef>,
-    pub(super) reload: Option<Scope>,
 }
 
 // === impl Owed ===
@@ -72,61 +66,62 @@ impl Owed {
         for ((kind, field), links) in fields {
             for links in links.chunks(AT_ONCE) {
                 for retired in [false, true] {
-                    found.holders(site, kind, (field, links), retired).await?;
+                    holders(site, &mut found, kind, (field, links), retired).await?;
                 }
             }
         }
         if !self.revived.is_empty() {
             let revived: Vec<_> = self.revived.iter().cloned().collect();
-            match site.referrers(&revived).await? {
-                Some(objects) => found.objects.extend(objects),
-                None => found.load(Scope::All),
-            }
+            let Found { objects, reload } = refer::referrers(site, &revived).await?;
+            found.objects.extend(objects);
+            reload.into_iter().for_each(|scope| found.load(scope));
         }
         for kind in &self.unnamed {
             match scan::moved_of_late(site, kind).await? {
                 Some(objects) => found.objects.extend(objects),
-                None => found.load(Scope::Core),
+                None => found.load(scope(site, kind)),
             }
         }
         Ok(found)
     }
 }
 
-// === impl Found ===
+/// What is loaded together with the type.
+fn scope(site: &Site, kind: &str) -> Scope {
+    let shape = site.tables.of_type(kind).and_then(|table| site.shapes.usable(table));
+    shape.map_or(Scope::Core, |shape| shape.scope())
+}
 
-impl Found {
-    fn load(&mut self, scope: Scope) {
-        self.reload = Some(self.reload.map_or(scope, |other| other.and(scope)));
-    }
-
-    /// The rows of the type whose field leads to one of these.
-    async fn holders(
-        &mut self,
-        site: &Site,
-        kind: &str,
-        (field, links): (&str, &[Json]),
-        retired: bool,
-    ) -> Result<(), SourceError> {
-        let Some(table) = site.tables.of_type(kind).filter(|table| table.rows) else { return Ok(()) };
-        let mut above = 0;
-        for _ in 0..PAGES {
-            let search = Search::of(kind, ["id"]).with(field, "in", json!(links)).retired(retired);
-            let rows = match site.client.search(&search.with("id", "greater_than", above)).await {
-                Ok(rows) => rows,
-                Err(failure) if failure.is_about_the_type() => {
-                    tracing::debug!(%failure, "rows that hold a link cannot be asked for");
-                    return Ok(());
+/// Adds the rows of the type whose field leads to one of these.
+async fn holders(
+    site: &Site,
+    found: &mut Found,
+    kind: &str,
+    (field, links): (&str, &[Json]),
+    retired: bool,
+) -> Result<(), SourceError> {
+    let Some(table) = site.tables.of_type(kind).filter(|table| table.rows) else { return Ok(()) };
+    let mut above = 0;
+    for _ in 0..PAGES {
+        let search = Search::of(kind, ["id"]).with(field, "in", json!(links)).retired(retired);
+        let rows = match site.client.search(&search.with("id", "greater_than", above)).await {
+            Ok(rows) => rows,
+            Err(failure) if failure.is_about_the_type() => {
+                tracing::debug!(%failure, "rows that hold a link cannot be asked for");
+                // What is not shown is not mirrored.
+                if site.shapes.usable(table).is_some() {
+                    found.load(scope(site, kind));
                 }
-                Err(failure) => return Err(failure.into()),
-            };
-            above = rows.iter().map(|row| row.id).max().unwrap_or(above);
-            self.objects.extend(rows.iter().filter(|row| row.id > 0).map(|row| convert::object(table, row)));
-            if rows.len() < MOST_ROWS as usize {
                 return Ok(());
             }
+            Err(failure) => return Err(failure.into()),
+        };
+        above = rows.iter().map(|row| row.id).max().unwrap_or(above);
+        found.objects.extend(rows.iter().filter(|row| row.id > 0).map(|row| convert::object(table, row)));
+        if rows.len() < MOST_ROWS as usize {
+            return Ok(());
         }
-        self.load(Scope::Large);
-        Ok(())
     }
+    found.load(Scope::Large);
+    Ok(())
 }
