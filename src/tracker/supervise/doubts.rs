@@ -47,7 +47,7 @@ impl<S: Source> Supervisor<S> {
         loading.changed += applied.changed;
         self.loading = Some(loading);
         let again = self.hanging_among(By::Load, &brought);
-        self.hint(&again);
+        self.once_more(&again);
     }
 
     /// A load has succeeded: what another of no larger scope did not list is for this one to say.

@@ -94,6 +94,13 @@ impl<S: Source> Supervisor<S> {
         self.hanging.by(by).flat_map(lead).collect()
     }
 
+    /// These are read once more. None: nothing is; to a source that re-reads nothing, any hint means a load.
+    pub(super) fn once_more(&mut self, objects: &[ObjectRef]) {
+        if !objects.is_empty() {
+            self.hint(objects);
+        }
+    }
+
     /// The objects that these changes bring, where any of them may have to be read once more.
     pub(super) fn brought(&self, by: By, changes: &[Change]) -> Vec<ObjectRef> {
         if self.hanging.all.is_none() && self.hanging.by(by).next().is_none() {

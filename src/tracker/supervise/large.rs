@@ -163,7 +163,7 @@ impl<S: Source> Supervisor<S> {
                 let brought = self.brought(By::Load, &snapshot.changes);
                 changed += self.authorizer.apply_rest(snapshot, &mut listed).changed;
                 let again = self.hanging_among(By::Load, &brought);
-                self.hint(&again);
+                self.once_more(&again);
                 newer.extend(again);
                 self.forget_hanging();
                 self.doubt(Doubts::new(scope, listed, as_of.filter(|_| scope == Scope::All)));

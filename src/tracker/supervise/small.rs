@@ -140,7 +140,7 @@ impl<S: Source> Supervisor<S> {
                 let brought = self.brought(By::Reread(began), &changes);
                 let changed = self.apply(Batch::Delta(changes));
                 let again = self.hanging_among(By::Reread(began), &brought);
-                self.hint(&again);
+                self.once_more(&again);
                 self.stats.changed.add(changed);
                 self.rereading.reset();
                 let settled: Vec<_> = objects.iter().map(|object| (object.clone(), self.queue.done(object))).collect();
