@@ -73,12 +73,12 @@ const FILES: [(&str, &str, &str); 82] = [
     (
         "an extra type that is known",
         "extra_types: [Task]",
-        "roles.yaml:2:15: `Task` is served already; take it out here",
+        "roles.yaml:2:15: `Task` is served already, or its name in questions is taken; take it out here",
     ),
     (
         "an extra type twice",
         "extra_types: [CustomEntity07, CustomEntity07]",
-        "roles.yaml:2:31: `CustomEntity07` is served already; take it out here",
+        "roles.yaml:2:31: `CustomEntity07` is served already, or its name in questions is taken; take it out here",
     ),
     (
         "an extra type that is no name",
@@ -98,7 +98,7 @@ const FILES: [(&str, &str, &str); 82] = [
     (
         "the log as a type to serve",
         "extra_types: [EventLogEntry]",
-        "roles.yaml:2:15: `EventLogEntry` is served already; take it out here",
+        "roles.yaml:2:15: `EventLogEntry` is served already, or its name in questions is taken; take it out here",
     ),
     (
         "a name that is none",
