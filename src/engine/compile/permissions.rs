@@ -110,6 +110,7 @@ fn snake(name: &str) -> Str {
 fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
     let mut wanted = Vec::new();
     let types: Vec<&str> = page.base.kinds.iter().map(|kind| kind.type_name.as_str()).collect();
+    let project = project_type(page.base);
     let mut quiet = [Problems::new(""), Problems::new("")];
     for role in page.roles(&mut quiet) {
         // A type that leaves out an operation has that of `*`; to create takes no condition.
@@ -128,7 +129,7 @@ fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
             for filter in cells(rules).filter_map(|cell| page.filter(cell, *own)) {
                 for path in paths(filter) {
                     for start in &for_types {
-                        follow(path, start, &mut wanted);
+                        follow(path, start, project, &mut wanted);
                     }
                 }
             }
@@ -137,10 +138,17 @@ fn wanted(page: &Page<'_>) -> Vec<(Str, Str)> {
     wanted
 }
 
-fn follow(path: &Named<Str>, start: &str, wanted: &mut Vec<(Str, Str)>) {
+/// What links call the kind that projects are of.
+fn project_type(base: &Source) -> &str {
+    let mut parts = base.subject.iter().flat_map(|subject| &subject.parts);
+    let named = parts.find(|(part, _)| *part == "project").map(|(_, name)| &name.what);
+    base.kinds.iter().find(|kind| Some(&kind.name.what) == named).map_or("", |kind| kind.type_name.as_str())
+}
+
+fn follow(path: &Named<Str>, start: &str, project: &str, wanted: &mut Vec<(Str, Str)>) {
     let mut at = start;
     for (field, next) in parts(path).unwrap_or_default() {
-        let of_record = field == "id" || field == "project" && at != "Project";
+        let of_record = field == "id" || field == "project" && at != project;
         if !of_record {
             wanted.push((Str::from(at), Str::from(field)));
         }
