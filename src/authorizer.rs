@@ -157,14 +157,20 @@ impl Authorizer {
             if chunk.is_empty() {
                 break;
             }
-            let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk, rest.len() > 0);
+            let Applied { revision, changed, quarantined, refused, mut touched } =
+                self.apply_changes(chunk, rest.len() > 0);
             total.revision = revision;
             total.changed += changed;
             total.quarantined += quarantined;
+            total.refused += refused;
             total.touched.deps.append(&mut touched.deps);
             total.touched.everything |= touched.everything;
         }
         self.applied.notify_waiters();
+        if total.refused > 0 {
+            let refused = total.refused;
+            tracing::error!(refused, "the mirror has no room for more objects: what it has not is denied");
+        }
         if total.touched.everything || total.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
             self.complain();
         }

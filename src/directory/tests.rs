@@ -566,11 +566,11 @@ fn told(directory: &Directory) -> BTreeSet<String> {
     let mut told = BTreeSet::new();
     // What a quarantined record last said keeps it in lists: that depends on the way.
     let understood = |key: &&Key| !matches!(view.state(**key), State::Quarantined(_));
-    for (at, node) in (0_u32..).zip(&directory.tables.nodes) {
+    for (at, node) in (0_u32..).zip(directory.tables.nodes.iter_from(0)) {
         let key = Key(at);
         let name = format!("{} {}", node.table, node.id);
         let names = |keys: &[Key]| ids(directory, keys).join(",");
-        match node.state() {
+        match directory.tables.state_of(node) {
             State::Unknown => {}
             State::Gone => {
                 told.insert(format!("{name} gone"));
@@ -591,12 +591,12 @@ fn told(directory: &Directory) -> BTreeSet<String> {
             }
         }
     }
-    for ((person, project), role) in &directory.tables.members {
-        told.insert(format!("{} {role:?}", ids(directory, &[*person, *project]).join(" in ")));
+    for (person, project, place) in directory.tables.members.all(&directory.tables.values.texts) {
+        told.insert(format!("{} {place:?}", ids(directory, &[person, project]).join(" in ")));
     }
     for login in ["login0", "login1", "login2", "login3"] {
         // Who is not understood keeps the name that was last heard: that depends on the way too.
-        let named = directory.tables.by_login.get(login).map_or(&[][..], Vec::as_slice);
+        let named = directory.tables.by_login.get(login);
         let named: Vec<_> = named.iter().filter(understood).copied().collect();
         told.insert(format!("{login} {}", ids(directory, &named).join(",")));
     }
