@@ -1,17 +1,20 @@
 //! Long arrays that grow by a chunk at a time: no growth moves what is held already, or takes twice its memory meanwhile.
+//! A copy shares the chunks until one of the two changes them.
+
+use std::sync::Arc;
 
 /// How many values are allocated at once.
-const CHUNK: usize = 4_096;
+const CHUNK: usize = 1_024;
 
 /// A long array.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    chunks: Vec<Arc<Vec<T>>>,
     len: usize,
 }
 
 /// Values that are found by the number they were given when they came. Numbers are used again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     slots: Chunks<Option<T>>,
     free: Vec<u32>,
@@ -25,7 +28,7 @@ impl<T> Default for Chunks<T> {
     }
 }
 
-impl<T> Chunks<T> {
+impl<T: Clone> Chunks<T> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -35,17 +38,17 @@ impl<T> Chunks<T> {
     }
 
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        self.chunks.get_mut(at / CHUNK)?.get_mut(at % CHUNK)
+        Arc::make_mut(self.chunks.get_mut(at / CHUNK)?).get_mut(at % CHUNK)
     }
 
     pub(super) fn push(&mut self, value: T) {
         match self.chunks.last_mut().filter(|last| last.len() < CHUNK) {
-            Some(last) => last.push(value),
+            Some(last) => Arc::make_mut(last).push(value),
             None => {
                 // The first grows by doubling: most tables are small.
                 let mut chunk = Vec::with_capacity(if self.chunks.is_empty() { 4 } else { CHUNK });
                 chunk.push(value);
-                self.chunks.push(chunk);
+                self.chunks.push(Arc::new(chunk));
             }
         }
         self.len += 1;
@@ -67,7 +70,7 @@ impl<T> Default for Slab<T> {
     }
 }
 
-impl<T> Slab<T> {
+impl<T: Clone> Slab<T> {
     pub(super) fn get(&self, no: u32) -> Option<&T> {
         self.slots.get(no as usize)?.as_ref()
     }

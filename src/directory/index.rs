@@ -1,6 +1,8 @@
 //! Hash indexes in shards: a shard grows alone, so that no change pays for moving a million entries while checks wait.
+//! A copy shares the shards until one of the two changes them.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashTable, hash_table};
 use smallvec::SmallVec;
@@ -13,14 +15,14 @@ const SHARDS: usize = 256;
 /// Finds values by a hash. What is hashed stands with the values or elsewhere.
 ///
 /// The hashes are seeded anew in each process: whoever chooses ids or names cannot choose them to meet in one place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index<T> {
     hasher: DefaultHashBuilder,
-    shards: Vec<HashTable<T>>,
+    shards: Vec<Arc<HashTable<T>>>,
 }
 
 /// Sets of objects by what they have in common.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lists<K>(Index<(K, Sorted)>);
 
 /// Sorted, each once. Those that are usual stand in place.
@@ -34,7 +36,7 @@ impl<T> Default for Index<T> {
     }
 }
 
-impl<T> Index<T> {
+impl<T: Clone> Index<T> {
     pub(super) fn hash(&self, what: impl Hash) -> u64 {
         self.hasher.hash_one(what)
     }
@@ -44,26 +46,26 @@ impl<T> Index<T> {
     }
 
     pub(super) fn find_mut(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        self.shards.get_mut(shard(hash))?.find_mut(hash, is)
+        Arc::make_mut(self.shards.get_mut(shard(hash))?).find_mut(hash, is)
     }
 
     /// Adds what is not there yet. `rehash`: the hash of a value that is there.
     pub(super) fn insert(&mut self, hash: u64, value: T, rehash: impl Fn(&DefaultHashBuilder, &T) -> u64) {
         if self.shards.is_empty() {
-            self.shards.resize_with(SHARDS, HashTable::new);
+            self.shards.resize_with(SHARDS, Arc::default);
         }
         if let Some(shard) = self.shards.get_mut(shard(hash)) {
-            shard.insert_unique(hash, value, |value| rehash(&self.hasher, value));
+            Arc::make_mut(shard).insert_unique(hash, value, |value| rehash(&self.hasher, value));
         }
     }
 
     pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<T> {
-        let found = self.shards.get_mut(shard(hash))?.find_entry(hash, is).ok();
+        let found = Arc::make_mut(self.shards.get_mut(shard(hash))?).find_entry(hash, is).ok();
         found.map(|entry| hash_table::OccupiedEntry::remove(entry).0)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.shards.iter().flatten()
+        self.shards.iter().flat_map(|shard| shard.iter())
     }
 }
 
@@ -80,7 +82,7 @@ impl<K> Default for Lists<K> {
     }
 }
 
-impl<K: Hash + Eq> Lists<K> {
+impl<K: Hash + Eq + Clone> Lists<K> {
     pub(super) fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, of: &Q) -> &[Key] {
         let hash = self.0.hash(of);
         self.0.find(hash, |(key, _)| of.equivalent(key)).map_or(&[], |(_, list)| list)

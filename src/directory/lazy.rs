@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::model::id::Key;
 
 /// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lazy {
     order: BTreeMap<u64, Key>,
     places: FxHashMap<Key, u64>,

@@ -23,7 +23,7 @@ pub(super) struct Place<'r> {
     pub(super) grants: Option<Grants>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     places: Index<Held>,
     grants: Slab<Grants>,

@@ -1,5 +1,7 @@
 //! The rows of one table: one word for whose it is, then as many words as each row of the table has.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::values::{MOST, Word};
@@ -17,11 +19,12 @@ const NOBODY: Word = Word(u32::MAX);
 /// A row's words, taken out.
 pub(super) type Words = SmallVec<[Word; 16]>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
     /// Words of a row.
     width: usize,
-    chunks: Vec<Vec<Word>>,
+    /// Shared with copies of the mirror until they change.
+    chunks: Vec<Arc<Vec<Word>>>,
     len: u32,
     free: Vec<u32>,
 }
@@ -49,7 +52,7 @@ impl Rows {
     }
 
     fn write(&mut self, at: u32, first: Word, words: &[Word]) -> Option<()> {
-        let chunk = self.chunks.get_mut(at as usize / CHUNK)?;
+        let chunk = Arc::make_mut(self.chunks.get_mut(at as usize / CHUNK)?);
         let begin = at as usize % CHUNK * self.width;
         let (whose, place) = chunk.get_mut(begin..begin + self.width)?.split_first_mut()?;
         if place.len() != words.len() {
@@ -78,9 +81,9 @@ impl Rows {
         if at as usize % CHUNK == 0 {
             // The first grows by doubling: most tables are small.
             let room = if self.chunks.is_empty() { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room * self.width));
+            self.chunks.push(Arc::new(Vec::with_capacity(room * self.width)));
         }
-        let chunk = self.chunks.last_mut()?;
+        let chunk = Arc::make_mut(self.chunks.last_mut()?);
         chunk.resize(chunk.len() + self.width, NOBODY);
         self.len += 1;
         Some(at)
@@ -97,11 +100,5 @@ impl Rows {
     pub(super) fn owners(&self) -> impl Iterator<Item = Key> {
         let first = self.chunks.iter().flat_map(|chunk| chunk.chunks(self.width)).filter_map(<[Word]>::first);
         first.filter(|word| **word != NOBODY).map(|word| Key(word.0 & (MOST - 1)))
-    }
-
-    /// How many there are.
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.len as usize - self.free.len()
     }
 }

@@ -6,13 +6,13 @@ use super::chunks::Slab;
 use super::index::Index;
 use crate::model::id::Str;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Texts {
     held: Slab<Text>,
     index: Index<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Text {
     text: Str,
     users: u32,

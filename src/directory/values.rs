@@ -41,7 +41,7 @@ mod tag {
 }
 
 /// What stands beside the rows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     pub(super) texts: Texts,
     refs: Slab<Box<[Key]>>,
