@@ -8,11 +8,16 @@
 //! ```
 #![allow(dead_code, reason = "each user has use for a part of it")]
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
 use stagedoor::engine::policy::Policy;
-use stagedoor::model::change::Change;
+use stagedoor::model::change::{Batch, Change, Snapshot};
 use stagedoor::model::id::{Id, Str};
 use stagedoor::model::record::{Member, Record};
 use stagedoor::model::value::Value;
+use stagedoor::tracker::file::studio::{self as files, Vocabulary};
 
 pub(crate) const TASKS_OF_A_SHOT: usize = 5;
 const ROLES: [&str; 5] = ["admin", "manager", "supervisor", "client", "vendor"];
@@ -130,6 +135,11 @@ impl Studio {
         std::iter::once(self.artist(project, task)).chain(vendor)
     }
 
+    /// Who is assigned to it after a change: another artist of its project, and nobody besides.
+    pub(crate) fn others(self, task: usize) -> impl Iterator<Item = usize> {
+        std::iter::once(self.artist(self.project_of(task), task + 1))
+    }
+
     /// A task as it is when these are assigned to it.
     pub(crate) fn task_record(&self, n: usize, assignees: impl Iterator<Item = usize>) -> Record {
         let assignees: Vec<_> = assignees.map(person).collect();
@@ -223,4 +233,54 @@ pub(crate) fn task_record(n: usize, more: &[usize]) -> Record {
 /// Everything there is in `STUDIO`, mentions included.
 pub(crate) fn studio() -> Vec<Change> {
     STUDIO.changes().chain(STUDIO.mentions()).collect()
+}
+
+/// An authorizer that answers, from all that there is.
+pub(crate) fn live(policy: Policy, all: Batch, cache_capacity: u64) -> Arc<Authorizer> {
+    let options = Options { cache_capacity, ..Options::default() };
+    let authorizer = Authorizer::new(policy, options, Clock::system());
+    authorizer.apply(all);
+    authorizer.known_equal(Instant::now());
+    authorizer.feed(Feed::Live);
+    authorizer
+}
+
+/// The ftrack workspace of the decision tables: roles, their reach, permissions, restrictions of statuses.
+pub(crate) fn ftrack() -> (Policy, Snapshot) {
+    let overlay = include_str!("../tests/cases/policies/ftrack.yaml");
+    of_tables("ftrack", overlay, include_str!("../tests/cases/studios/ftrack.yaml"))
+}
+
+/// The Flow site of the decision tables: a role's rules by type and field, conditions over links.
+pub(crate) fn flow() -> (Policy, Snapshot) {
+    let roles = include_str!("../tests/cases/policies/flow-studio.yaml");
+    of_tables("flow", roles, include_str!("../tests/cases/studios/flow.yaml"))
+}
+
+fn of_tables(pack: &str, overlay: &str, studio: &str) -> (Policy, Snapshot) {
+    let policy = Policy::load(pack, Some(("overlay", overlay))).expect("compiles");
+    let studio = files::read("studio.yaml", studio, &Vocabulary::of(&policy)).expect("is right");
+    (policy, studio)
+}
+
+/// A Limecraft production with so many actions for editorial objects (`b0` and on), of rights and two filters each.
+pub(crate) fn limecraft(actions: u32) -> (Policy, Vec<Change>) {
+    let member = Member { rights: vec![Str::from("LIBRARY_SHARE")], ..Member::new(Id::from("ann"), None) };
+    let mut changes = vec![
+        Change::Upsert(Record::new("person", "ann").with("active", true)),
+        Change::Upsert(Record::new("production", "1").with("status", Value::text("Active"))),
+        Change::Team { project: Id::from("1"), members: vec![member] },
+    ];
+    let filter = |key: &str, value: &str| {
+        Value::Map(vec![("key".into(), Value::text(key)), ("values".into(), Value::texts([value]))])
+    };
+    for at in 0..actions {
+        let rights = if at % 2 == 0 { "LIBRARY_SHARE+!LIBRARY_DELETE" } else { "!LIBRARY_SHARE|LIBRARY_UPLOAD" };
+        let filters = vec![filter("objectType", "Draft"), filter("title", if at % 4 == 0 { "t1" } else { "t2" })];
+        let record = Record::new("action", &format!("b{at}")).in_project("1").with("of", Value::text("eo"));
+        let record = record.with("action", Value::text(&format!("b{at}"))).with("order", Value::Number(at.into()));
+        let record = record.with("required_rights", Value::text(rights)).with("filters", Value::List(filters));
+        changes.push(Change::Upsert(record.with("required_roles", Value::Null)));
+    }
+    (Policy::load("limecraft", None).expect("compiles"), changes)
 }
