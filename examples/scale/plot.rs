@@ -4,7 +4,14 @@ use std::fmt::Write as _;
 
 pub(crate) struct Panel {
     pub(crate) title: &'static str,
+    pub(crate) scale: Scale,
     pub(crate) lines: Vec<Line>,
+}
+
+/// How values stand above each other.
+pub(crate) enum Scale {
+    FromZero,
+    ByTens,
 }
 
 pub(crate) struct Line {
@@ -16,7 +23,7 @@ pub(crate) struct Line {
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 60.0;
-const RIGHT: f64 = 120.0;
+const RIGHT: f64 = 140.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 40.0;
 const COLOURS: [&str; 3] = ["#0969da", "#bc4c00", "#1a7f37"];
@@ -41,30 +48,37 @@ pub(crate) fn svg(panels: &[Panel]) -> String {
 
 fn draw(out: &mut String, panel: &Panel) {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
-    let logs = || points().map(|(tasks, _)| as_f64(*tasks).log10());
-    let (from, to) = (logs().fold(f64::MAX, f64::min).floor(), logs().fold(0.0, f64::max).ceil());
+    let (from, to) = tens(points().map(|(tasks, _)| as_f64(*tasks)));
+    let (low, high) = tens(points().map(|(_, value)| *value));
     let most = round_up(points().map(|(_, value)| *value).fold(0.0, f64::max));
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-    let x = |tasks: f64| LEFT + (tasks.log10() - from) / (to - from).max(1.0) * (right - LEFT);
-    let y = |value: f64| bottom - value / most * (bottom - TOP);
+    let x = |tasks: f64| LEFT + (tasks.log10() - from) / (to - from) * (right - LEFT);
+    let y = |value: f64| {
+        let part = match panel.scale {
+            Scale::FromZero => value / most,
+            Scale::ByTens => (value.max(1e-9).log10() - low) / (high - low),
+        };
+        bottom - part * (bottom - TOP)
+    };
 
     text(out, LEFT, TOP - 16.0, "start", panel.title, "#1f2328");
-    for step in 0..=4 {
-        let value = most * f64::from(step) / 4.0;
+    let levels: Vec<_> = match panel.scale {
+        Scale::FromZero => (0..=4).map(|step| most * f64::from(step) / 4.0).collect(),
+        Scale::ByTens => powers(low, high).collect(),
+    };
+    for value in levels {
         line(out, (LEFT, y(value)), (right, y(value)), "#d1d9e0");
         text(out, LEFT - 6.0, y(value) + 4.0, "end", &number(value), "#59636e");
     }
-    let mut tasks = 10_f64.powf(from);
-    while tasks <= 10_f64.powf(to) * 1.001 {
+    for tasks in powers(from, to) {
         line(out, (x(tasks), TOP), (x(tasks), bottom), "#d1d9e0");
         text(out, x(tasks), bottom + 16.0, "middle", &number(tasks), "#59636e");
-        tasks *= 10.0;
     }
     text(out, f64::midpoint(LEFT, right), bottom + 31.0, "middle", "tasks", "#59636e");
 
     // Names stand at the lines' ends, apart from each other.
-    let mut ends: Vec<_> =
-        panel.lines.iter().map(|line| line.points.last().map_or(0.0, |(_, value)| y(*value))).collect();
+    let last = |line: &Line| line.points.last().map_or(0.0, |(_, value)| *value);
+    let mut ends: Vec<_> = panel.lines.iter().map(|line| y(last(line))).collect();
     let mut order: Vec<_> = (0..ends.len()).collect();
     order.sort_by(|one, other| ends[*other].total_cmp(&ends[*one]));
     for pair in order.windows(2) {
@@ -76,12 +90,24 @@ fn draw(out: &mut String, panel: &Panel) {
         let path = path.join(" ");
         writeln!(out, "<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>")
             .expect("text has room");
-        for ((x, y), (_, value)) in at.iter().zip(&drawn.points) {
+        for (x, y) in &at {
             writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>").expect("text has room");
-            text(out, *x, y - 7.0, "middle", &number(*value), colour);
         }
-        text(out, at.last().map_or(right, |(x, _)| x + 18.0), end + 4.0, "start", drawn.name, colour);
+        let name = format!("{} {}", drawn.name, number(last(drawn)));
+        text(out, at.last().map_or(right, |(x, _)| x + 8.0), end + 4.0, "start", &name, colour);
     }
+}
+
+/// The powers of ten between which all of these lie.
+fn tens(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let logs = values.map(|value| value.max(1e-9).log10());
+    let low = logs.clone().fold(f64::MAX, f64::min).floor();
+    (low, logs.fold(f64::MIN, f64::max).ceil().max(low + 1.0))
+}
+
+fn powers(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(low), move |power| (*power < high).then_some(power + 1.0))
+        .map(|power| 10_f64.powf(power))
 }
 
 fn line(out: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64), colour: &str) {
@@ -106,7 +132,8 @@ fn number(value: f64) -> String {
         1e4.. => format!("{}k", value / 1e3),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.3}").trim_end_matches('0').to_owned(),
     }
 }
 
