@@ -12,8 +12,9 @@ mod common;
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use common::{ADMIN, MANAGER, TASKS, VENDOR, limecraft, live, person, policy, studio, task, task_record};
+use common::{ADMIN, MANAGER, TASKS, VENDOR, anew, limecraft, live, person, policy, studio, task, task_record};
 use criterion::{Criterion, criterion_group, criterion_main};
+use stagedoor::authorizer::Options;
 use stagedoor::model::change::{Batch, Change};
 use stagedoor::model::id::Id;
 use stagedoor::model::query::{Query, Subject};
@@ -21,8 +22,8 @@ use stagedoor::model::value::Value;
 
 fn authorizer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("authorizer");
-    let (cached, uncached) =
-        (live(policy(), Batch::Delta(studio()), 1_000_000), live(policy(), Batch::Delta(studio()), 0));
+    let [cached, uncached] =
+        [Options::default(), anew()].map(|options| live(policy(), Batch::Delta(studio()), options));
     for (name, who, action) in [
         ("manager, comment", MANAGER, "comment"),
         ("assigned artist, comment", 5, "comment"),
@@ -54,7 +55,7 @@ fn authorizer(criterion: &mut Criterion) {
     }
 
     let (pack, production) = limecraft(200);
-    let platform = live(pack, Batch::Delta(production), 1_000_000);
+    let platform = live(pack, Batch::Delta(production), Options::default());
     let object = Value::Map(vec![("objectType".into(), Value::text("Draft")), ("title".into(), Value::text("t1"))]);
     let about = Query {
         project: Some(Id::from("1")),
@@ -81,7 +82,7 @@ fn authorizer(criterion: &mut Criterion) {
     let people: Vec<_> = (5..200).map(person).collect();
     let tasks: Vec<_> = (0..TASKS).map(task).collect();
     let mut next = tasks.iter().flat_map(|task| people.iter().map(move |who| (who, task)));
-    let fresh = live(policy(), Batch::Delta(studio()), 100_000);
+    let fresh = live(policy(), Batch::Delta(studio()), Options::default());
     group.bench_function("artists, comment: miss and put", |bencher| {
         bencher.iter(|| {
             let (who, task) = next.next().expect("four millions are enough");

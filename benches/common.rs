@@ -235,9 +235,13 @@ pub(crate) fn studio() -> Vec<Change> {
     STUDIO.changes().chain(STUDIO.mentions()).collect()
 }
 
+/// Without a cache: every question is decided anew.
+pub(crate) fn anew() -> Options {
+    Options { cache_capacity: 0, ..Options::default() }
+}
+
 /// An authorizer that answers, from all that there is.
-pub(crate) fn live(policy: Policy, all: Batch, cache_capacity: u64) -> Arc<Authorizer> {
-    let options = Options { cache_capacity, ..Options::default() };
+pub(crate) fn live(policy: Policy, all: Batch, options: Options) -> Arc<Authorizer> {
     let authorizer = Authorizer::new(policy, options, Clock::system());
     authorizer.apply(all);
     authorizer.known_equal(Instant::now());

@@ -29,8 +29,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{ADMIN, MANAGER, STUDIO, Studio, VENDOR, person, task};
-use stagedoor::authorizer::Authorizer;
+use common::{ADMIN, MANAGER, STUDIO, Studio, VENDOR, anew, person, task};
+use stagedoor::authorizer::{Authorizer, Options};
 use stagedoor::engine::policy::Policy;
 use stagedoor::model::change::{Batch, Change};
 use stagedoor::model::id::Id;
@@ -50,7 +50,6 @@ const TIMES: usize = 1_000;
 const CALLS: usize = 100;
 const BATCH: usize = 50;
 const IN_FLIGHT: usize = 64;
-const CACHED: u64 = 1_000_000;
 
 /// What is counted. Its name is the only one that `tests/instructions` knows.
 #[inline(never)]
@@ -74,8 +73,8 @@ fn main() {
 }
 
 /// One question, answered from the cache, and by an authorizer that keeps nothing.
-fn ask(pack: &str, name: &str, allowed: bool, [cached, anew]: &[Arc<Authorizer>; 2], query: &Query<'_>) {
-    for (how, authorizer) in [("cached", cached), ("anew", anew)] {
+fn ask(pack: &str, name: &str, allowed: bool, [cached, uncached]: &[Arc<Authorizer>; 2], query: &Query<'_>) {
+    for (how, authorizer) in [("cached", cached), ("anew", uncached)] {
         for _ in 0..3 {
             let answer = authorizer.check_now(query).expect("nothing is pending");
             assert_eq!(answer.decision.allowed(), allowed, "{pack}: {name}");
@@ -89,18 +88,18 @@ fn ask(pack: &str, name: &str, allowed: bool, [cached, anew]: &[Arc<Authorizer>;
 }
 
 fn both(make: impl Fn() -> (Policy, Batch)) -> [Arc<Authorizer>; 2] {
-    [CACHED, 0].map(|capacity| {
+    [Options::default(), anew()].map(|options| {
         let (policy, all) = make();
-        common::live(policy, all, capacity)
+        common::live(policy, all, options)
     })
 }
 
-fn small(cache_capacity: u64) -> Arc<Authorizer> {
-    common::live(common::policy(), Batch::Delta(SMALL.changes().chain(SMALL.mentions()).collect()), cache_capacity)
+fn small(options: Options) -> Arc<Authorizer> {
+    common::live(common::policy(), Batch::Delta(SMALL.changes().chain(SMALL.mentions()).collect()), options)
 }
 
 fn kitsu() {
-    let authorizers = [CACHED, 0].map(small);
+    let authorizers = [Options::default(), anew()].map(small);
     for (name, who, action, allowed) in [
         ("admin deletes", ADMIN, "delete", true),
         ("manager comments", MANAGER, "comment", true),
@@ -164,7 +163,7 @@ fn limecraft() {
 
 /// Changes, while decisions about what they change are cached.
 fn applying() {
-    let authorizer = small(CACHED);
+    let authorizer = small(Options::default());
     let people: Vec<_> = (5..SMALL.people).map(person).collect();
     let about = task(0);
     let flipped: Vec<_> = (0..TIMES)
@@ -199,7 +198,8 @@ fn applying() {
 }
 
 fn wire_to_wire(runtime: &Runtime) {
-    let [mut cached, mut anew] = [CACHED, 0].map(|capacity| Door::new(small(capacity), Drain::new(Duration::ZERO)));
+    let [mut cached, mut uncached] =
+        [Options::default(), anew()].map(|options| Door::new(small(options), Drain::new(Duration::ZERO)));
     let (who, about): (_, Vec<_>) = (person(5), (0..BATCH).map(task).collect());
     let check = wire::framed(&wire::question(&who, "comment", &about[0]));
     let batch = wire::framed(&wire::batch(about.iter().map(|task| wire::question(&who, "comment", task))));
@@ -220,7 +220,7 @@ fn wire_to_wire(runtime: &Runtime) {
             let requests = wire::requests(method, &bytes, calls);
             let (name, times) = (floor_name.as_str(), calls * items);
             measure(warm, name, "-", times, || runtime.block_on(wire::call_all(&mut nothing, requests)));
-            for (how, door) in [("cached", &mut cached), ("anew", &mut anew)] {
+            for (how, door) in [("cached", &mut cached), ("anew", &mut uncached)] {
                 let requests = wire::requests(method, &bytes, calls);
                 let name = format!("wire, {how}: {floor}");
                 measure(warm, &name, &floor_name, times, || runtime.block_on(wire::call_all(door, requests)));
