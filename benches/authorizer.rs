@@ -11,58 +11,19 @@ mod common;
 
 use std::borrow::Cow;
 use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Instant;
 
-use common::{ADMIN, MANAGER, TASKS, VENDOR, person, policy, studio, task, task_record};
+use common::{ADMIN, MANAGER, TASKS, VENDOR, anew, limecraft, live, person, policy, studio, task, task_record};
 use criterion::{Criterion, criterion_group, criterion_main};
-use stagedoor::authorizer::{Authorizer, Clock, Feed, Options};
-use stagedoor::engine::policy::Policy;
+use stagedoor::authorizer::Options;
 use stagedoor::model::change::{Batch, Change};
-use stagedoor::model::id::{Id, Str};
+use stagedoor::model::id::Id;
 use stagedoor::model::query::{Query, Subject};
-use stagedoor::model::record::{Member, Record};
 use stagedoor::model::value::Value;
-
-fn live(cache_capacity: u64) -> Arc<Authorizer> {
-    let options = Options { cache_capacity, ..Options::default() };
-    let authorizer = Authorizer::new(policy(), options, Clock::system());
-    authorizer.apply(Batch::Delta(studio()));
-    authorizer.known_equal(Instant::now());
-    authorizer.feed(Feed::Live);
-    authorizer
-}
-
-/// A production with so many actions for editorial objects, of rights and two filters each.
-fn buttons(count: u32) -> Arc<Authorizer> {
-    let policy = Policy::load("limecraft", None).expect("compiles");
-    let authorizer = Authorizer::new(policy, Options::default(), Clock::system());
-    let member = Member { rights: vec![Str::from("LIBRARY_SHARE")], ..Member::new(Id::from("ann"), None) };
-    let mut changes = vec![
-        Change::Upsert(Record::new("person", "ann").with("active", true)),
-        Change::Upsert(Record::new("production", "1").with("status", Value::text("Active"))),
-        Change::Team { project: Id::from("1"), members: vec![member] },
-    ];
-    let filter = |key: &str, value: &str| {
-        Value::Map(vec![("key".into(), Value::text(key)), ("values".into(), Value::texts([value]))])
-    };
-    for at in 0..count {
-        let rights = if at % 2 == 0 { "LIBRARY_SHARE+!LIBRARY_DELETE" } else { "!LIBRARY_SHARE|LIBRARY_UPLOAD" };
-        let filters = vec![filter("objectType", "Draft"), filter("title", if at % 4 == 0 { "t1" } else { "t2" })];
-        let record = Record::new("action", &format!("b{at}")).in_project("1").with("of", Value::text("eo"));
-        let record = record.with("action", Value::text(&format!("b{at}"))).with("order", Value::Number(at.into()));
-        let record = record.with("required_rights", Value::text(rights)).with("filters", Value::List(filters));
-        changes.push(Change::Upsert(record.with("required_roles", Value::Null)));
-    }
-    authorizer.apply(Batch::Delta(changes));
-    authorizer.known_equal(Instant::now());
-    authorizer.feed(Feed::Live);
-    authorizer
-}
 
 fn authorizer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("authorizer");
-    let (cached, uncached) = (live(1_000_000), live(0));
+    let [cached, uncached] =
+        [Options::default(), anew()].map(|options| live(policy(), Batch::Delta(studio()), options));
     for (name, who, action) in [
         ("manager, comment", MANAGER, "comment"),
         ("assigned artist, comment", 5, "comment"),
@@ -93,7 +54,8 @@ fn authorizer(criterion: &mut Criterion) {
         group.bench_function(format!("10,000 questions in turn: {how}"), |bencher| bencher.iter(&mut ask));
     }
 
-    let platform = buttons(200);
+    let (pack, production) = limecraft(200);
+    let platform = live(pack, Batch::Delta(production), Options::default());
     let object = Value::Map(vec![("objectType".into(), Value::text("Draft")), ("title".into(), Value::text("t1"))]);
     let about = Query {
         project: Some(Id::from("1")),
@@ -120,7 +82,7 @@ fn authorizer(criterion: &mut Criterion) {
     let people: Vec<_> = (5..200).map(person).collect();
     let tasks: Vec<_> = (0..TASKS).map(task).collect();
     let mut next = tasks.iter().flat_map(|task| people.iter().map(move |who| (who, task)));
-    let fresh = live(100_000);
+    let fresh = live(policy(), Batch::Delta(studio()), Options::default());
     group.bench_function("artists, comment: miss and put", |bencher| {
         bencher.iter(|| {
             let (who, task) = next.next().expect("four millions are enough");

@@ -14,11 +14,9 @@ use std::hint::black_box;
 use common::{ADMIN, CLIENT, MANAGER, SUPERVISOR, TASKS, VENDOR, person, policy, studio, task};
 use criterion::{Criterion, criterion_group, criterion_main};
 use stagedoor::directory::Directory;
-use stagedoor::engine::policy::Policy;
 use stagedoor::engine::{Resolved, decide, resolve};
 use stagedoor::model::query::{Query, Subject};
 use stagedoor::model::value::Value;
-use stagedoor::tracker::file::studio::{self as files, Vocabulary};
 
 /// An artist who is assigned to task 0, and one who is not.
 const ASSIGNED: usize = 5;
@@ -73,12 +71,8 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The workspace of the decision tables: roles, their reach, permissions, restrictions of statuses.
 fn ftrack(criterion: &mut Criterion) {
-    let overlay = include_str!("../tests/cases/policies/ftrack.yaml");
-    let policy = Policy::load("ftrack", Some(("overlay", overlay))).expect("compiles");
-    let text = include_str!("../tests/cases/studios/ftrack.yaml");
-    let workspace = files::read("ftrack.yaml", text, &Vocabulary::of(&policy)).expect("is right");
+    let (policy, workspace) = common::ftrack();
     let mut directory = Directory::new(policy.schema.clone());
     let changes = directory.difference(workspace);
     directory.apply(changes);
@@ -106,12 +100,8 @@ fn ftrack(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The site of the decision tables: a role's rules by type and field, conditions over links.
 fn flow(criterion: &mut Criterion) {
-    let roles = include_str!("../tests/cases/policies/flow-studio.yaml");
-    let mut policy = Policy::load("flow", Some(("roles", roles))).expect("compiles");
-    let text = include_str!("../tests/cases/studios/flow.yaml");
-    let site = files::read("flow.yaml", text, &Vocabulary::of(&policy)).expect("is right");
+    let (mut policy, site) = common::flow();
     let mut directory = Directory::new(policy.schema.clone());
     let changes = directory.difference(site);
     directory.apply(changes);

@@ -9,7 +9,7 @@
 mod batch;
 pub mod convert;
 mod deadline;
-mod door;
+pub mod door;
 pub mod drain;
 pub mod error;
 mod grpc;
@@ -74,7 +74,7 @@ pub struct Services {
 impl Services {
     /// Answers from `authorizer`, tells what `guard` did and `health` says, ends when `drain` says so.
     pub fn new(authorizer: Arc<Authorizer>, guard: Option<Kept>, health: HealthServer<Health>, drain: Drain) -> Self {
-        let door = Door::new(grpc::Service::new(authorizer, drain.clone()));
+        let door = Door::new(authorizer, drain.clone());
         Self { door, guard: GuardServer::new(Log(guard)), health, drain }
     }
 

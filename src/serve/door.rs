@@ -19,10 +19,12 @@ use tonic::codegen::BoxFuture;
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Code, Status, Streaming};
 
+use super::drain::Drain;
 use super::error::Refusal;
 use super::grpc::Service;
 use super::stream::Answers;
 use super::{MAX_MESSAGE_BYTES, deadline};
+use crate::authorizer::Authorizer;
 use crate::proto::codec::LenientCodec;
 use crate::proto::v1;
 use crate::proto::v1::authorization_server::AuthorizationServer;
@@ -31,13 +33,13 @@ const CHECK_STREAM: &str = "/stagedoor.v1.Authorization/CheckStream";
 
 /// The service as connections see it.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub struct Door {
     service: Service,
     server: AuthorizationServer<Service>,
 }
 
 /// One call.
-pub(super) struct Call {
+pub struct Call {
     answer: BoxFuture<Response<Body>, Infallible>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -52,8 +54,9 @@ struct CheckStream {
 // === impl Door ===
 
 impl Door {
-    /// Puts the door before the service.
-    pub(super) fn new(service: Service) -> Self {
+    /// The service that answers from `authorizer` until `drain` says to end.
+    pub fn new(authorizer: Arc<Authorizer>, drain: Drain) -> Self {
+        let service = Service::new(authorizer, drain);
         let server = AuthorizationServer::new(service.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         Self { service, server }
     }

@@ -19,7 +19,7 @@ fn door() -> Door {
     let authorizer = Authorizer::new(Policy::load("kitsu", None).unwrap(), Options::default(), Clock::system());
     authorizer.feed(Feed::Live);
     authorizer.known_equal(Instant::now());
-    Door::new(Service::new(authorizer, Drain::new(Duration::from_secs(1))))
+    Door::new(authorizer, Drain::new(Duration::from_secs(1)))
 }
 
 /// A question that waits for a revision, or does not.
