@@ -26,7 +26,7 @@ pub(crate) struct Contestant<'a> {
 pub(crate) struct Run {
     /// Decisions a second.
     pub(crate) rate: f64,
-    /// Calls a second, where so many were due.
+    /// Answered calls a second.
     pub(crate) calls: f64,
     /// Microseconds of calls.
     pub(crate) p50: f64,
@@ -71,18 +71,18 @@ impl<'a> Contestant<'a> {
             server.tell(doing)?;
         }
         let before = self.server.map(Server::cpu).transpose()?;
-        let Heard { times, answers, elapsed } = call(self.peer, shape, &self.asking, time).await?;
+        let Heard { times, calls, answers, elapsed } = call(self.peer, shape, &self.asking, time).await?;
         let after = self.server.map(Server::cpu).transpose()?;
         let mut done = None;
         if let (Some(server), Some(_)) = (self.server, self.doing) {
-            let (times, seconds) = server.tell(Doing::Nothing)?;
-            done = Some(number(times) / seconds);
+            let (often, seconds) = server.tell(Doing::Nothing)?;
+            done = Some(number(often) / seconds);
         }
         let decisions = number(u64::try_from(answers.allowed + answers.denied)?);
         let at = |quantile| number(times.value_at_quantile(quantile)) / 1e3;
         Ok(Run {
             rate: decisions / elapsed.as_secs_f64(),
-            calls: number(times.len()) / elapsed.as_secs_f64(),
+            calls: number(u64::try_from(calls)?) / elapsed.as_secs_f64(),
             p50: at(0.5),
             p99: at(0.99),
             p999: at(0.999),

@@ -113,8 +113,11 @@ impl Connection for Client {
     async fn batch(&mut self, questions: &[Question]) -> Result<Answers, Failure> {
         let OpenFga { store, model, .. } = &self.server;
         let checks = questions.iter().enumerate().map(|(n, question)| Item {
-            tuple_key: Some(asked(question)),
-            // It wants one for each.
+            // Each about another task: equal questions it would answer once for all.
+            tuple_key: Some(match n {
+                0 => asked(question),
+                _ => asked(&Question { task: other(n), ..question.clone() }),
+            }),
             correlation_id: n.to_string(),
         });
         let batch = BatchCheckRequest { store_id: store.clone(), checks: checks.collect(), model: model.clone() };
@@ -132,15 +135,18 @@ fn tuple(user: &str, relation: &str, object: &str) -> TupleKey {
     TupleKey { user: user.to_owned(), relation: relation.to_owned(), object: object.to_owned() }
 }
 
-/// Bo is assigned to the task that is asked about, Carla to the others; Marta manages the project.
+/// Bo is assigned to the task that is asked about and to the others; Marta manages the project.
 fn tuples() -> Vec<TupleKey> {
-    let task = |assignee: &str, task: &str| {
+    let tasks = std::iter::once("sh010-animation".to_owned()).chain((0..OTHERS).map(other));
+    let of_tasks = tasks.flat_map(|task| {
         let task = format!("task:{task}");
-        [tuple(&format!("user:{assignee}"), "assignee", &task), tuple("project:atlas", "project", &task)]
-    };
-    let others = (0..OTHERS).flat_map(|n| task("carla", &format!("other-{n}")));
-    let managed = [tuple("user:marta", "manager", "project:atlas")];
-    managed.into_iter().chain(task("bo", "sh010-animation")).chain(others).collect()
+        [tuple("user:bo", "assignee", &task), tuple("project:atlas", "project", &task)]
+    });
+    std::iter::once(tuple("user:marta", "manager", "project:atlas")).chain(of_tasks).collect()
+}
+
+fn other(n: usize) -> String {
+    format!("other-{n}")
 }
 
 /// `comment` on a task: its assignees, and the managers of its project.
