@@ -42,4 +42,5 @@ mod stranger;
 mod stream;
 mod studio_file;
 mod tls;
+mod under_load;
 mod waiting;
