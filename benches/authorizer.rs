@@ -62,7 +62,7 @@ fn buttons(count: u32) -> Arc<Authorizer> {
 
 fn authorizer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("authorizer");
-    let (cached, uncached) = (live(1_000_000), live(0));
+    let (cached, uncached) = (live(65_536), live(0));
     for (name, who, action) in [
         ("manager, comment", MANAGER, "comment"),
         ("assigned artist, comment", 5, "comment"),
@@ -120,7 +120,7 @@ fn authorizer(criterion: &mut Criterion) {
     let people: Vec<_> = (5..200).map(person).collect();
     let tasks: Vec<_> = (0..TASKS).map(task).collect();
     let mut next = tasks.iter().flat_map(|task| people.iter().map(move |who| (who, task)));
-    let fresh = live(100_000);
+    let fresh = live(65_536);
     group.bench_function("artists, comment: miss and put", |bencher| {
         bencher.iter(|| {
             let (who, task) = next.next().expect("four millions are enough");

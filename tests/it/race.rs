@@ -329,8 +329,8 @@ fn every_order_of_put_and_forget() {
                         cache.forget(&if everything { Touched::everything() } else { touched.clone() });
                     }
                 }
-                if let Some(entry) = cache.get(&"key") {
-                    assert_eq!(entry.decision, decided(world), "{order:?} up to {act:?}");
+                if let Some(decision) = cache.get(&"key") {
+                    assert_eq!(decision, decided(world), "{order:?} up to {act:?}");
                 }
             }
         }
