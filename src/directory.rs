@@ -13,6 +13,7 @@
 mod apply;
 mod differ;
 mod listed;
+mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 
 pub use apply::Applied;
 pub use listed::Listed;
-pub use tables::{Cell, Grants, Membership, Row, State};
+pub use row::{Cell, Membership, Refs, Row, State, Texts};
+pub use tables::Grants;
 pub use view::View;
 
 use crate::model::schema::Schema;
