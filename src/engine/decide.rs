@@ -15,7 +15,7 @@ use crate::model::id::ObjectRef;
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub decision: Decision,
-    /// Every record, list and membership that was looked at, in any order, with repetitions.
+    /// Every record, list and membership that was looked at, in any order.
     pub reads: SmallVec<[Dep; 24]>,
     /// Records to be read on first use without which this could not be decided: read them and decide again.
     pub missing: SmallVec<[ObjectRef; 1]>,
@@ -26,9 +26,9 @@ pub struct Outcome {
 /// Decides. Total: every question gets an answer.
 pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
     let mut walk = Walk::new(view, case);
-    walk.reads.extend_from_slice(&case.found_by);
+    case.found_by.iter().for_each(|dep| walk.note(*dep));
     if let RuleId::Declared(key) = case.rule_id {
-        walk.reads.push(Dep::Node(key));
+        walk.note(Dep::Node(key));
     }
     let (code, alternative) = judge(case.rule, &mut Facts::default(), &mut walk);
     let decision = Decision { code, rule: Some(RuleRef { rule: case.rule_id, alternative }) };

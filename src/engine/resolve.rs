@@ -20,6 +20,9 @@ use crate::model::value::Value;
 /// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
 const LONGEST_FIELD: usize = 64;
 
+/// What finding something looked at.
+pub(super) type FoundBy = SmallVec<[Dep; 2]>;
+
 /// A question whose words have been found in the mirror and the policy.
 #[derive(Debug)]
 pub struct Case<'q> {
@@ -30,7 +33,7 @@ pub struct Case<'q> {
     /// Where rights come from.
     pub(super) rights: &'q RoleRights,
     /// What the finding of the rule rests on.
-    pub(super) found_by: SmallVec<[Dep; 2]>,
+    pub(super) found_by: FoundBy,
     /// The subject's role and the permission page that it is on, where the policy has one.
     pub(super) role: Option<(&'q Permissions, u16)>,
     /// What the question says of the field's new value, as far as rules of that page can look at it.
@@ -70,7 +73,7 @@ pub enum Resolved<'q> {
     /// Already decided, and by what.
     Decided {
         decision: Decision,
-        reads: Vec<Dep>,
+        reads: FoundBy,
     },
     /// This has to be read from the tracker first.
     Missing(ObjectRef),
@@ -78,7 +81,7 @@ pub enum Resolved<'q> {
 
 /// Why there is no case.
 enum Stop {
-    Decided { decision: Decision, reads: Vec<Dep> },
+    Decided { decision: Decision, reads: FoundBy },
     Missing(ObjectRef),
 }
 
@@ -141,8 +144,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         Reach::Placed => (Target::Described, placed(view, kind, query, role)?),
         // What it will hang on is where the mirror has it, and that must be where it is to be made.
         Reach::Project => match project(view, query) {
-            Place::Project(key) if described_place(view, kind, query) == Place::Project(key) => {
-                (Target::Described, Place::Project(key))
+            named @ Place::Project(_) if described_place(view, kind, query, named) == named => {
+                (Target::Described, named)
             }
             _ => return Err(decided(Reason::ResourceUnknown, &[])),
         },
@@ -256,7 +259,7 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
 }
 
 fn decided(code: Reason, reads: &[Dep]) -> Stop {
-    Stop::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
+    Stop::Decided { decision: Decision::deny(code), reads: SmallVec::from_slice(reads) }
 }
 
 fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
@@ -340,12 +343,12 @@ fn resource(
         }
         // The tracker has been asked, and what it does not know a caller may describe.
         Some((_, State::Gone)) if lazy && heeded && query.properties.is_some() => {
-            Ok((Target::Described, described_place(view, kind, query)))
+            Ok((Target::Described, described_place(view, kind, query, project(view, query))))
         }
         Some((_, State::Quarantined(_))) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
             if told && query.properties.is_some() {
-                Ok((Target::Described, described_place(view, kind, query)))
+                Ok((Target::Described, described_place(view, kind, query, project(view, query))))
             } else {
                 Err(Stop::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
             }

@@ -61,7 +61,7 @@ impl<'v> Walk<'v> {
         let from = schema.kind(schema.table_of(self.case.kind)).and_then(|def| def.project_from);
         let (Some(from), Target::Object(key)) = (from, self.case.resource) else { return Truth::Yes };
         let mut above = Vals::default();
-        self.field(key, from, &mut above);
+        self.field_into(key, from, &mut above);
         let mut truth = if above.unknown { Truth::Unknown } else { Truth::No };
         for key in above.list.into_iter().filter_map(Val::key) {
             let seen = match self.is_live(key) {
