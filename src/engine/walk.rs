@@ -12,8 +12,9 @@ use smallvec::SmallVec;
 pub(super) use self::actual::Actual;
 use self::rights::Held;
 use super::resolve::Case;
-use crate::directory::{State, View};
+use crate::directory::{Row, State, View};
 use crate::model::change::Dep;
+use crate::model::decision::Decision;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
@@ -22,13 +23,19 @@ use crate::model::value::Value;
 pub(super) struct Walk<'v> {
     pub(super) view: View<'v>,
     pub(super) case: &'v Case<'v>,
+    /// Tells the decision where it is known already; asked once, before the first walk that takes longer than that.
+    known: Option<Known<'v>>,
+    /// What it told: nothing that the walk comes to counts any more.
+    pub(super) found: Option<Decision>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
+    /// Records that were looked at, and noted, before; by the last bits of their keys.
+    rows: [Option<(Key, Row<'v>)>; 4],
     /// The rights that the subject has, by reach, once one was asked for.
     held: SmallVec<[(u16, Held<'v>); 2]>,
     /// The subject's role where the question plays, once it was asked for.
     role_here: Option<Option<Option<&'v str>>>,
-    pub(super) reads: SmallVec<[Dep; 24]>,
+    pub(super) reads: SmallVec<[Dep; 32]>,
     /// A bit for each of them, by which most others are told to be new.
     noted: u64,
     /// Records to be read on first use that were needed and are not there yet.
@@ -69,12 +76,23 @@ impl Val<'_> {
     }
 }
 
+/// Tells the decision that the walk is for, if it is known.
+pub(super) type Known<'v> = &'v mut dyn FnMut() -> Option<Decision>;
+
 impl<'v> Walk<'v> {
+    /// A walk that need not be gone where its end is known.
+    pub(super) fn unless(known: Known<'v>, view: View<'v>, case: &'v Case<'v>) -> Self {
+        Self { known: Some(known), ..Self::new(view, case) }
+    }
+
     pub(super) fn new(view: View<'v>, case: &'v Case<'v>) -> Self {
         Self {
             view,
             case,
+            known: None,
+            found: None,
             it: None,
+            rows: [None; 4],
             held: SmallVec::new(),
             role_here: None,
             reads: SmallVec::new(),
@@ -84,6 +102,14 @@ impl<'v> Walk<'v> {
             invalid: false,
             private: false,
         }
+    }
+
+    /// To be asked before what takes long: whether the decision is known already.
+    pub(super) fn is_known(&mut self) -> bool {
+        if let Some(known) = self.known.take() {
+            self.found = known();
+        }
+        self.found.is_some()
     }
 
     /// Notes an input, once.
@@ -96,10 +122,24 @@ impl<'v> Walk<'v> {
     }
 
     /// The record of an object; without one what it would tell is not known.
-    pub(super) fn row(&mut self, key: Key) -> Option<crate::directory::Row<'v>> {
+    pub(super) fn row(&mut self, key: Key) -> Option<Row<'v>> {
+        // The subject's and the resource's are asked for again and again.
+        let at = key.0 as usize % self.rows.len();
+        match self.rows.get(at) {
+            Some(Some((known, row))) if *known == key => return Some(*row),
+            _ => self.find_row(key, at),
+        }
+    }
+
+    fn find_row(&mut self, key: Key, at: usize) -> Option<Row<'v>> {
         self.note(Dep::Node(key));
         match self.view.state(key) {
-            State::Record(row) => return Some(row),
+            State::Record(row) => {
+                if let Some(place) = self.rows.get_mut(at) {
+                    *place = Some((key, row));
+                }
+                return Some(row);
+            }
             State::Quarantined(_) => self.quarantined = true,
             State::Unknown => self.ask_for(key),
             State::Gone => {}

@@ -70,7 +70,7 @@ fn a_change_forgets_what_rests_on_it_and_nothing_else() {
 #[test]
 fn a_vendor_rests_on_the_tasks_of_the_shot() {
     let authorizer = live();
-    authorizer.upsert(task("T2", &[]));
+    authorizer.delta(["T2", "T4", "T5", "T6"].map(|id| Change::Upsert(task(id, &[]))));
     let query = ask("ven", "read", "shot", "S");
     assert_eq!(authorizer.code(&query), Reason::NoGrant);
     let after = |change| {
@@ -118,12 +118,16 @@ fn a_reconcile_that_finds_nothing_forgets_nothing() {
 }
 
 #[test]
-fn a_cache_without_room_keeps_nothing() {
-    let (authorizer, _) = live_with(Options { cache_capacity: 0, ..Options::default() });
-    let query = ask("art", "publish", "task", "T");
-    for _ in 0..10 {
-        assert!(!authorizer.now(&query).cached);
-    }
+fn what_takes_a_walk_over_a_list_is_kept_and_nothing_else() {
+    let cached = |capacity, who, tasks| {
+        let (authorizer, _) = live_with(Options { cache_capacity: capacity, ..Options::default() });
+        authorizer.delta((0..tasks).map(|n| Change::Upsert(task(&format!("of S, {n}"), &[]))));
+        [(); 3].map(|()| authorizer.now(&ask(who, "read", "task", "T")).cached)
+    };
+    assert_eq!(cached(1_000, "ven", 10), [false, true, true]);
+    assert_eq!(cached(0, "ven", 10), [false; 3], "there is no room");
+    assert_eq!(cached(1_000, "ven", 1), [false; 3], "the list is short");
+    assert_eq!(cached(1_000, "art", 10), [false; 3], "it needs no list");
 }
 
 #[test]

@@ -11,7 +11,12 @@ use crate::model::schema::FieldNo;
 use crate::model::value::Value;
 
 /// Is given each value at the end of a path; true: no more are wanted.
-pub(in crate::engine) type Each<'e, 'v> = &'e mut dyn FnMut(&mut Walk<'v>, Val<'v>) -> bool;
+pub(in crate::engine) trait Each<'v>: FnMut(&mut Walk<'v>, Val<'v>) -> bool {}
+
+impl<'v, F: FnMut(&mut Walk<'v>, Val<'v>) -> bool> Each<'v> for F {}
+
+/// Of how many objects a list may be to be gone through without asking whether the decision is known.
+const FEW: usize = 3;
 
 /// What came of giving values on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl<'v> Walk<'v> {
     }
 
     /// Gives on each value at the end of a path, until no more are wanted.
-    pub(in crate::engine) fn each(&mut self, path: &'v Path, each: Each<'_, 'v>) -> Given {
+    pub(in crate::engine) fn each<E: Each<'v>>(&mut self, path: &'v Path, each: &mut E) -> Given {
         if matches!(path.root, Root::Resource) && self.case.resource == Target::Described {
             match path.steps.split_first() {
                 Some((Step::Field { name, target, .. }, rest)) => {
@@ -70,7 +75,7 @@ impl<'v> Walk<'v> {
     }
 
     /// Gives on each object at the end of a path. A list at its end is the mirror's.
-    pub(in crate::engine) fn each_object(&mut self, path: &'v Path, each: Each<'_, 'v>) -> Given {
+    pub(in crate::engine) fn each_object<E: Each<'v>>(&mut self, path: &'v Path, each: &mut E) -> Given {
         match path.steps.last() {
             Some(Step::Back(_) | Step::BackHere(_) | Step::Roster) => self.from_root(&path.root, &path.steps, each),
             _ => self.each(path, each),
@@ -78,7 +83,7 @@ impl<'v> Walk<'v> {
     }
 
     /// The same as the mirror has it, whatever a caller tells of the resource.
-    pub(super) fn from_root(&mut self, root: &'v Root, steps: &'v [Step], each: Each<'_, 'v>) -> Given {
+    pub(super) fn from_root<E: Each<'v>>(&mut self, root: &'v Root, steps: &'v [Step], each: &mut E) -> Given {
         if matches!(root, Root::Value) {
             let vals = self.value();
             return self.give(vals, steps, each);
@@ -159,7 +164,7 @@ impl<'v> Walk<'v> {
     }
 
     /// Gives on each of these, and what the steps lead to from it.
-    fn give(&mut self, vals: Vals<'v>, steps: &'v [Step], each: Each<'_, 'v>) -> Given {
+    fn give<E: Each<'v>>(&mut self, vals: Vals<'v>, steps: &'v [Step], each: &mut E) -> Given {
         let mut given = Given { unknown: vals.unknown, enough: false };
         for val in vals.list {
             let Given { unknown, enough } = self.follow(val, steps, each);
@@ -172,8 +177,15 @@ impl<'v> Walk<'v> {
         given
     }
 
-    fn give_keys(&mut self, keys: &[Key], steps: &'v [Step], each: Each<'_, 'v>) -> Given {
+    fn give_keys<E: Each<'v>>(&mut self, keys: &[Key], steps: &'v [Step], each: &mut E) -> Given {
+        if keys.len() > FEW && self.is_known() {
+            return Given::UNKNOWN;
+        }
         let mut given = Given::ALL;
+        if steps.is_empty() {
+            given.enough = keys.iter().any(|key| each(self, Val::Key(*key)));
+            return given;
+        }
         for key in keys {
             let Given { unknown, enough } = self.follow(Val::Key(*key), steps, each);
             given.unknown |= unknown;
@@ -186,7 +198,10 @@ impl<'v> Walk<'v> {
     }
 
     /// Gives on each value that the steps lead to from one.
-    fn follow(&mut self, from: Val<'v>, steps: &'v [Step], each: Each<'_, 'v>) -> Given {
+    fn follow<E: Each<'v>>(&mut self, from: Val<'v>, steps: &'v [Step], each: &mut E) -> Given {
+        if self.found.is_some() {
+            return Given::UNKNOWN;
+        }
         let (mut at, mut steps) = (from, steps);
         while let Some((step, rest)) = steps.split_first() {
             let key = match (at, step) {
@@ -261,7 +276,7 @@ impl<'v> Walk<'v> {
     }
 
     /// Follows one of the steps that lead to several values at once.
-    fn gather(&mut self, step: &'v Step, key: Key, rest: &'v [Step], each: Each<'_, 'v>) -> Given {
+    fn gather<E: Each<'v>>(&mut self, step: &'v Step, key: Key, rest: &'v [Step], each: &mut E) -> Given {
         let mut vals = Vals::default();
         self.step_into(step, key, &mut vals);
         self.give(vals, rest, each)
