@@ -298,6 +298,65 @@ fn no_answer_is_given_for_another_object() {
     assert!(answered > 100, "{answered} answers prove nothing");
 }
 
+/// Two writers, each with a shot of its own, and readers that keep what they decide about both: what a writer has applied
+/// is what it is told by the next check, and by those after it.
+#[test]
+fn what_was_applied_is_seen_by_the_next_check() {
+    const WRITERS: usize = 2;
+    const ROUNDS: usize = 5_000;
+    let authorizer = studio(100_000);
+    let shot = |writer: usize| format!("shot {writer}");
+    let task = |writer: usize, n: usize, assigned: bool| {
+        let record = Record::new("task", &format!("task {writer} {n}")).in_project("P");
+        let assignees = Some(person(writer)).filter(|_| assigned);
+        let record = record.with("entity_id", Value::text(&shot(writer)));
+        Change::Upsert(record.with("assignees", Value::texts(assignees.iter().map(String::as_str))))
+    };
+    let who: Vec<_> = (0..WRITERS).map(person).collect();
+    let shots: Vec<_> = (0..WRITERS).map(shot).collect();
+    let queries: Vec<_> =
+        who.iter().zip(&shots).map(|(who, shot)| Query::new(Subject::Person(who), "read", "shot", shot)).collect();
+    for (writer, shot) in shots.iter().enumerate() {
+        let record = Record::new("shot", shot).in_project("P").with("created_by", Value::Null);
+        let tasks = (0..6).map(|n| task(writer, n, false));
+        authorizer.apply(Batch::Delta([Change::Upsert(record)].into_iter().chain(tasks).collect()));
+    }
+    let (rounds, hits, writing) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(WRITERS as u64));
+    let ask = |query: &Query<'_>| {
+        let answer = authorizer.check_now(query).expect("nothing is pending");
+        hits.fetch_add(u64::from(answer.cached), Ordering::Relaxed);
+        answer.decision.allowed()
+    };
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for (writer, query) in queries.iter().enumerate() {
+            let (ask, writing, rounds, authorizer) = (&ask, &writing, &rounds, &authorizer);
+            let task = &task;
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    if began.elapsed() > FOR_AT_MOST {
+                        break;
+                    }
+                    let assigned = round % 2 == 0;
+                    authorizer.apply(Batch::Delta(vec![task(writer, 5, assigned)]));
+                    assert_eq!([ask(query), ask(query)], [assigned; 2], "round {round}");
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                }
+                writing.fetch_sub(1, Ordering::Release);
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while writing.load(Ordering::Acquire) > 0 {
+                    queries.iter().for_each(|query| drop(ask(query)));
+                }
+            });
+        }
+    });
+    let (rounds, hits) = (rounds.into_inner(), hits.into_inner());
+    assert!(rounds > 1_000 && hits > 1_000, "{rounds} rounds and {hits} answers from the cache prove nothing");
+}
+
 /// Every order in which the steps of two readers and a writer can follow each other, given that a reader decides and puts
 /// under the read guard, and the writer changes and forgets under the write guard.
 #[test]
