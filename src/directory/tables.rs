@@ -45,7 +45,7 @@ pub(super) enum DraftCell<'r> {
 }
 
 /// The state that an object had.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum HeldState {
     #[default]
     Unknown,
@@ -77,7 +77,7 @@ pub(super) enum HeldCell {
 }
 
 /// A person's place in a project, as it is held.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) role: Option<Str>,
     pub(super) grants: Option<Box<Grants>>,
