@@ -12,11 +12,12 @@ mod common;
 use std::hint::black_box;
 
 use common::{TASKS, person, policy, studio, task};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use stagedoor::cache::Cache;
 use stagedoor::directory::Directory;
 use stagedoor::engine::{CaseKey, Outcome, Resolved, decide, resolve};
 use stagedoor::model::change::{Dep, Touched};
+use stagedoor::model::id::Key;
 use stagedoor::model::query::{Query, Subject};
 
 /// The questions that 50 people ask about 200 tasks.
@@ -39,7 +40,7 @@ fn cache(criterion: &mut Criterion) {
     directory.apply(studio());
     let cases = cases(&directory);
     let full = || {
-        let cache = Cache::new(1_000_000);
+        let cache = Cache::new(65_536);
         for (key, outcome) in &cases {
             cache.put(key.clone(), outcome.decision, &outcome.reads);
         }
@@ -52,9 +53,8 @@ fn cache(criterion: &mut Criterion) {
     group.bench_function("hit", |bencher| bencher.iter(|| cache.get(black_box(next.next().expect("has no end")))));
     let (hot, _) = &cases[0];
     group.bench_function("hit, the same each time", |bencher| bencher.iter(|| cache.get(black_box(hot))));
-    drop(next);
 
-    let empty: Cache<CaseKey> = Cache::new(1_000_000);
+    let empty: Cache<CaseKey> = Cache::new(65_536);
     group.bench_function("miss", |bencher| bencher.iter(|| empty.get(black_box(hot))));
 
     // The cache is small, so that it stays at its bound and something gives way for each that comes.
@@ -69,30 +69,22 @@ fn cache(criterion: &mut Criterion) {
         });
     });
 
-    for count in [1, 100] {
-        group.bench_function(format!("forget {count} of 10,000"), |bencher| {
-            let cache: Cache<usize> = Cache::new(1_000_000);
-            let all: Vec<Dep> = cases.iter().flat_map(|(_, outcome)| outcome.reads.iter().copied()).take(8).collect();
-            let own =
-                |n: usize| Dep::Node(stagedoor::model::id::Key(u32::try_from(1_000_000 + n / count).unwrap_or(0)));
-            for (n, (_, outcome)) in cases.iter().enumerate() {
-                cache.put(n, outcome.decision, &[&all[..], &[own(n)]].concat());
-            }
-            let mut group = 0;
-            bencher.iter_batched(
-                || {
-                    // What was forgotten before is put back.
-                    for (n, (_, outcome)) in cases.iter().enumerate().skip(group * count).take(count) {
-                        cache.put(n, outcome.decision, &[&all[..], &[own(n)]].concat());
-                    }
-                    group = (group + 1) % (cases.len() / count);
-                    Touched { everything: false, deps: vec![own(group * count)] }
-                },
-                |touched| assert_eq!(cache.forget(&touched), count),
-                BatchSize::PerIteration,
-            );
+    // A change takes as long however many decisions rest on what it touched.
+    for count in [1_u32, 100] {
+        let touched = Touched { everything: false, deps: (0..count).map(|n| Dep::Node(Key(n))).collect() };
+        group.bench_function(format!("{count} inputs touched"), |bencher| {
+            bencher.iter(|| cache.forget(black_box(&touched)));
         });
     }
+    // Each hit is the first of its decision after a change.
+    let mut next = cases.iter().map(|(key, _)| key).cycle();
+    let other = Touched { everything: false, deps: vec![Dep::Node(Key(u32::MAX))] };
+    group.bench_function("a change, and a hit", |bencher| {
+        bencher.iter(|| {
+            cache.forget(&other);
+            cache.get(black_box(next.next().expect("has no end")))
+        });
+    });
     group.finish();
 }
 

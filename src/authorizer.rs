@@ -48,7 +48,7 @@ use pending::Pending;
 /// How many changes are applied in place: for so long every check waits.
 const IN_PLACE: usize = 512;
 
-/// A batch that touches more than this makes the cache forget everything: to look for each would keep checks waiting.
+/// A batch that touches more than this makes the cache forget everything: to stamp each would keep checks waiting.
 const TOUCHED: usize = 10_000;
 
 /// How many objects are looked at under one read guard.
@@ -61,7 +61,7 @@ pub struct Options {
     pub max_staleness: Duration,
     /// How long a decision waits for a change that is known to be under way.
     pub pending_wait: Duration,
-    /// How many decisions are cached.
+    /// How many decisions are cached at most.
     pub cache_capacity: u64,
 }
 
@@ -70,7 +70,7 @@ impl Default for Options {
         Self {
             max_staleness: Duration::from_secs(600),
             pending_wait: Duration::from_millis(50),
-            cache_capacity: 1_000_000,
+            cache_capacity: 65_536,
         }
     }
 }
@@ -89,7 +89,6 @@ pub struct Authorizer {
     /// Writers take turns: a snapshot is compared and applied in steps, and nothing may come between.
     writing: Mutex<()>,
     tracker_version: RwLock<Str>,
-    forgotten: AtomicU64,
     /// How often the tracker said so since the policy was put in force.
     rules_changed: AtomicU64,
     /// What was last complained about: said once.
@@ -133,7 +132,6 @@ impl Authorizer {
             options,
             writing: Mutex::new(()),
             tracker_version: RwLock::new(Str::default()),
-            forgotten: AtomicU64::new(0),
             rules_changed: AtomicU64::new(0),
             complaints: Mutex::default(),
         })
@@ -192,9 +190,9 @@ impl Authorizer {
         applied.touched.deps.append(&mut touched);
         applied.touched.everything |= everything;
         if applied.touched.deps.len() > TOUCHED {
-            self.forget(&Touched::everything());
+            self.cache.forget(&Touched::everything());
         } else {
-            self.forget(&applied.touched);
+            self.cache.forget(&applied.touched);
         }
         drop(guard);
         drop(left);
@@ -230,17 +228,6 @@ impl Authorizer {
         *said = wrong.into_iter().chain(unlisted).collect();
     }
 
-    /// Must be called under the write guard.
-    fn forget(&self, touched: &Touched) {
-        let forgotten = self.cache.forget(touched);
-        self.forgotten.fetch_add(u64::try_from(forgotten).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// How many cached decisions changes have made to be forgotten so far.
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::Relaxed)
-    }
-
     /// What the mirror is made for.
     pub fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.mirror.read().policy.schema)
@@ -261,7 +248,7 @@ impl Authorizer {
         warn_of(&notes);
         let mut mirror = self.mirror.write();
         let old = std::mem::replace(&mut mirror.policy, policy);
-        self.forget(&Touched::everything());
+        self.cache.forget(&Touched::everything());
         drop(mirror);
         drop(old);
         self.rules_changed.store(0, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use super::path::{self, Path};
 use super::permissions::Operation;
 use super::relation::Compares;
 use super::restricted::Restricted;
+use super::roles::Right;
 use super::walk::{Actual, Val, Vals, Walk};
 use crate::directory::View;
 use crate::model::id::{Id, Str};
@@ -43,13 +44,13 @@ pub(super) enum Condition {
     /// The subject has this right as far as this reach goes; without a right, any role that the policy knows.
     Right {
         reach: u16,
-        right: Option<Str>,
+        right: Option<Right>,
     },
     /// The same for a right that stands for others: which one, an attribute of the resource says; not known where it
     /// says none.
     StandIn {
         by: Path,
-        is: Vec<(Str, Str)>,
+        is: Vec<(Str, Right)>,
         reach: u16,
     },
     /// The subject has this role in the project of the resource.
@@ -167,21 +168,17 @@ impl Condition {
             Self::Leaf { left, relation, right, negated } => {
                 let truth = match right {
                     None => walk.is_empty(left),
-                    Some(right) => {
-                        let left = walk.values(left);
-                        let right = walk.values(right);
-                        match relation {
-                            Relation::Within => within(&left, &right),
-                            Relation::Shares | Relation::Empty => shares(&left, &right),
-                        }
-                    }
+                    Some(right) => match relation {
+                        Relation::Within => within(&walk.values(left), &walk.values(right)),
+                        Relation::Shares | Relation::Empty => shares(left, right, walk),
+                    },
                 };
                 if *negated { !truth } else { truth }
             }
             Self::All(conditions) => all(conditions.iter().map(|condition| condition.holds(walk))),
             Self::Any(conditions) => !all(conditions.iter().map(|condition| !condition.holds(walk))),
             Self::Not(condition) => !condition.holds(walk),
-            Self::Right { reach, right } => walk.right(*reach, right.as_deref()),
+            Self::Right { reach, right } => walk.right(*reach, right.as_ref()),
             Self::StandIn { by, is, reach } => match walk.actual(by) {
                 Actual::Value(Value::Text(actual)) => match is.iter().find(|(value, _)| value == actual) {
                     Some((_, right)) => walk.right(*reach, Some(right)),
@@ -200,19 +197,19 @@ impl Condition {
             Self::Permission(operation) => walk.permits(*operation),
             Self::Live(path) => walk.leads_to_live(path),
             Self::Some { over, holds } => {
-                let (lists, unknown) = walk.objects(over);
-                let mut truth = if unknown { Truth::Unknown } else { Truth::No };
-                for key in lists.iter().flat_map(|list| list.keys()) {
-                    let outer = walk.it.replace(*key);
+                let mut truth = Truth::No;
+                let given = walk.each_object(over, &mut |walk, val| {
+                    let Some(key) = val.key() else {
+                        truth = Truth::Unknown;
+                        return false;
+                    };
+                    let outer = walk.it.replace(key);
                     let one = holds.holds(walk);
                     walk.it = outer;
-                    match one {
-                        Truth::Yes => return Truth::Yes,
-                        Truth::Unknown => truth = Truth::Unknown,
-                        Truth::No => {}
-                    }
-                }
-                truth
+                    truth = if one == Truth::No { truth } else { one };
+                    one == Truth::Yes
+                });
+                if given.unknown && truth == Truth::No { Truth::Unknown } else { truth }
             }
         }
     }
@@ -279,13 +276,32 @@ fn all(truths: impl Iterator<Item = Truth>) -> Truth {
     result
 }
 
-fn shares(left: &Vals<'_>, right: &Vals<'_>) -> Truth {
-    if left.list.iter().any(|value| right.list.contains(value)) {
-        Truth::Yes
-    } else if left.unknown || right.unknown {
-        Truth::Unknown
-    } else {
-        Truth::No
+/// Whether one value of the left is one of the right.
+fn shares<'v>(left: &'v Path, right: &'v Path, walk: &mut Walk<'v>) -> Truth {
+    // Mostly one of the sides is a single value that needs no walking.
+    let (alone, other) = if right.steps.is_empty() { (right, left) } else { (left, right) };
+    let mut found = false;
+    let unknown = match alone.steps.is_empty().then(|| walk.one(&alone.root)) {
+        Some(Ok(Some(val))) => {
+            let given = walk.each(other, &mut |_, of_other| {
+                found = of_other == val;
+                found
+            });
+            given.unknown
+        }
+        _ => {
+            let vals = walk.values(alone);
+            let given = walk.each(other, &mut |_, of_other| {
+                found = vals.list.contains(&of_other);
+                found
+            });
+            vals.unknown || given.unknown
+        }
+    };
+    match (found, unknown) {
+        (true, _) => Truth::Yes,
+        (false, true) => Truth::Unknown,
+        (false, false) => Truth::No,
     }
 }
 

@@ -15,8 +15,8 @@ use crate::model::id::ObjectRef;
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub decision: Decision,
-    /// Every record, list and membership that was looked at, in any order, with repetitions.
-    pub reads: SmallVec<[Dep; 24]>,
+    /// Every record, list and membership that was looked at, in any order.
+    pub reads: SmallVec<[Dep; 32]>,
     /// Records to be read on first use without which this could not be decided: read them and decide again.
     pub missing: SmallVec<[ObjectRef; 1]>,
     /// Whether the same case will be decided the same until one of `reads` changes.
@@ -25,20 +25,38 @@ pub struct Outcome {
 
 /// Decides. Total: every question gets an answer.
 pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
-    let mut walk = Walk::new(view, case);
-    walk.reads.extend_from_slice(&case.found_by);
+    decide_by(&mut Walk::new(view, case), case)
+}
+
+/// Decides, unless it would take long and the decision is known: `known` is asked at most once, and not for what is
+/// decided sooner than looked up.
+///
+/// # Errors
+/// The decision that was known.
+pub fn decide_unless<'v>(
+    view: View<'v>,
+    case: &'v Case<'v>,
+    known: &'v mut dyn FnMut() -> Option<Decision>,
+) -> Result<Outcome, Decision> {
+    let mut walk = Walk::unless(known, view, case);
+    let outcome = decide_by(&mut walk, case);
+    walk.found.map_or(Ok(outcome), Err)
+}
+
+fn decide_by<'v>(walk: &mut Walk<'v>, case: &'v Case<'v>) -> Outcome {
+    case.found_by.iter().for_each(|dep| walk.note(*dep));
     if let RuleId::Declared(key) = case.rule_id {
-        walk.reads.push(Dep::Node(key));
+        walk.note(Dep::Node(key));
     }
-    let (code, alternative) = judge(case.rule, &mut Facts::default(), &mut walk);
+    let (code, alternative) = judge(case.rule, &mut Facts::default(), walk);
     let decision = Decision { code, rule: Some(RuleRef { rule: case.rule_id, alternative }) };
     let known = !matches!(code, Reason::Indeterminate | Reason::Quarantined | Reason::InvalidPolicy);
     Outcome {
         decision,
         cacheable: known && !walk.private,
         // What a known answer did not need is not worth waiting for.
-        missing: if known { SmallVec::new() } else { walk.missing },
-        reads: walk.reads,
+        missing: if known { SmallVec::new() } else { std::mem::take(&mut walk.missing) },
+        reads: std::mem::take(&mut walk.reads),
     }
 }
 
@@ -73,6 +91,7 @@ fn any<'v>(list: &[Conjunction], rule: &'v Rule, facts: &mut Facts, walk: &mut W
     for (at, conjunction) in (1_u16..).zip(list) {
         match facts.conjunction(conjunction, rule, walk) {
             Truth::Yes => return (Truth::Yes, at),
+            Truth::Unknown if walk.found.is_some() => return (Truth::Unknown, 0),
             Truth::Unknown => truth = Truth::Unknown,
             Truth::No => {}
         }
@@ -111,6 +130,7 @@ impl Facts {
                 let at = rest.trailing_zeros();
                 rest &= rest - 1;
                 match self.fact(at, rule, walk) {
+                    Truth::Unknown if walk.found.is_some() => return Truth::Unknown,
                     Truth::Unknown => truth = Truth::Unknown,
                     fact if fact == wanted => {}
                     _ => return Truth::No,

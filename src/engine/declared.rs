@@ -40,7 +40,7 @@ struct Declared {
 /// The actions of one project.
 #[derive(Debug, Default)]
 struct Project {
-    named: FxHashMap<(KindNo, Str), Key>,
+    named: FxHashMap<KindNo, FxHashMap<Str, Key>>,
     /// By kind, and then in the order of the settings; each name once.
     listed: Vec<Key>,
     all: FxHashSet<Key>,
@@ -63,7 +63,7 @@ impl Declarations {
     }
 
     pub(super) fn find(&self, project: Key, kind: KindNo, name: &str) -> Option<(Key, &Rule)> {
-        let key = *self.projects.get(&project)?.named.get(&(kind, Str::from(name)))?;
+        let key = *self.projects.get(&project)?.named.get(&kind)?.get(name)?;
         Some((key, self.rule(key)?))
     }
 
@@ -87,10 +87,10 @@ impl Declarations {
         let mut listed: Vec<_> = held.all.iter().filter_map(of).collect();
         listed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
         let mut listed: Vec<_> = listed.into_iter().map(|(.., key)| key).collect();
-        let mut named = FxHashMap::default();
+        let mut named: FxHashMap<KindNo, FxHashMap<Str, Key>> = FxHashMap::default();
         listed.retain(|key| {
             let Some(declared) = self.actions.get(key) else { return false };
-            *named.entry((declared.kind, declared.name.clone())).or_insert(*key) == *key
+            *named.entry(declared.kind).or_default().entry(declared.name.clone()).or_insert(*key) == *key
         });
         if listed.is_empty() {
             self.projects.remove(&project);

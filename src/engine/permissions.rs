@@ -129,6 +129,34 @@ pub(super) enum Operation {
     Advanced(u16),
 }
 
+/// The subject's role on a permission page, and its rules for what a question is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OnPage<'q> {
+    pub(super) page: &'q Permissions,
+    pub(super) role: u16,
+    /// For objects of the question's kind; `None` where there is no such role.
+    pub(super) rules: Option<&'q TypePermissions>,
+    /// For the question's field.
+    pub(super) field: Option<&'q FieldPermissions>,
+}
+
+impl<'q> OnPage<'q> {
+    pub(super) fn new(page: &'q Permissions, role: u16, kind: KindNo, field: &str) -> Self {
+        let rules = page.of(role, kind);
+        Self { page, role, rules, field: rules.map(|rules| rules.field(field)) }
+    }
+
+    /// What a question says of the field's new value.
+    pub(super) fn new_value(&self, value: Option<&Value>) -> NewValue {
+        let Some(value) = value else { return NewValue::Untold };
+        let listed = self.field.zip(value.as_text()).and_then(|(field, text)| {
+            let at = field.values.iter().position(|(known, _)| known == text)?;
+            u16::try_from(at).ok()
+        });
+        listed.map_or(NewValue::Other, NewValue::Listed)
+    }
+}
+
 /// What a question says of the new value, as far as rules can look at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum NewValue {
@@ -232,16 +260,6 @@ impl Permissions {
         }
         let owned = |(name, values): (&Str, BTreeSet<&Str>)| (name.clone(), values.into_iter().cloned().collect());
         fields.into_iter().map(owned).collect()
-    }
-
-    /// What a question says of the field's new value.
-    pub(super) fn new_value(&self, role: u16, kind: KindNo, field: &str, value: Option<&Value>) -> NewValue {
-        let Some(value) = value else { return NewValue::Untold };
-        let listed = self.of(role, kind).zip(value.as_text()).and_then(|(rules, text)| {
-            let at = rules.field(field).values.iter().position(|(known, _)| known == text)?;
-            u16::try_from(at).ok()
-        });
-        listed.map_or(NewValue::Other, NewValue::Listed)
     }
 
     /// Whether nobody may edit a field, whatever the roles say.

@@ -12,7 +12,7 @@ use super::parse;
 use super::path::Path;
 use super::permissions::Permissions;
 use super::restricted::{Restricted, Statuses};
-use super::roles::{Grantable, RoleSet};
+use super::roles::{Grantable, RoleBits, RoleSet};
 use super::said::{RuleSaid, Said, Template};
 use crate::directory::View;
 use crate::model::decision::{Decision, Reason, RuleId, RuleRef};
@@ -69,7 +69,7 @@ pub(super) struct RoleRights {
     /// The reaches without any of which a person is not in the project.
     pub(super) members: Vec<u16>,
     /// What roles may do, by name, and the kind of the records that are roles.
-    pub(super) sets: FxHashMap<Str, RoleSet>,
+    pub(super) sets: FxHashMap<Str, RoleBits>,
     pub(super) roles: Option<KindNo>,
 }
 

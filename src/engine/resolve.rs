@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use self::place::{described_place, place_of, project};
 use super::path::Path;
-use super::permissions::{NewValue, Permissions};
+use super::permissions::{NewValue, OnPage};
 use super::policy::{Policy, Reach, RoleRights, Rule};
 use super::walk::called;
 use crate::directory::{Cell, Row, State, View};
@@ -17,8 +17,11 @@ use crate::model::query::{Query, Subject};
 use crate::model::schema::{BotDef, KindNo};
 use crate::model::value::Value;
 
-/// Longer names of fields are decided anew each time: callers make them up, and the cache is bounded by number only.
-const LONGEST_FIELD: usize = 64;
+/// Longer words are decided anew each time: callers make them up, and what is kept of a question has a fixed size.
+const LONGEST_WORD: usize = 24;
+
+/// What finding something looked at.
+pub(super) type FoundBy = SmallVec<[Dep; 2]>;
 
 /// A question whose words have been found in the mirror and the policy.
 #[derive(Debug)]
@@ -30,9 +33,9 @@ pub struct Case<'q> {
     /// Where rights come from.
     pub(super) rights: &'q RoleRights,
     /// What the finding of the rule rests on.
-    pub(super) found_by: SmallVec<[Dep; 2]>,
+    pub(super) found_by: FoundBy,
     /// The subject's role and the permission page that it is on, where the policy has one.
-    pub(super) role: Option<(&'q Permissions, u16)>,
+    pub(super) role: Option<OnPage<'q>>,
     /// What the question says of the field's new value, as far as rules of that page can look at it.
     pub(super) new_value: NewValue,
     pub(super) kind: KindNo,
@@ -70,7 +73,7 @@ pub enum Resolved<'q> {
     /// Already decided, and by what.
     Decided {
         decision: Decision,
-        reads: Vec<Dep>,
+        reads: FoundBy,
     },
     /// This has to be read from the tracker first.
     Missing(ObjectRef),
@@ -78,7 +81,7 @@ pub enum Resolved<'q> {
 
 /// Why there is no case.
 enum Stop {
-    Decided { decision: Decision, reads: Vec<Dep> },
+    Decided { decision: Decision, reads: FoundBy },
     Missing(ObjectRef),
 }
 
@@ -132,7 +135,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
                 return Err(unknown_action());
             }
             let (role, reads) = page.role_of(view, subject);
-            (Some((page, role.map_err(|why| decided(why, &reads))?)), reads)
+            let role = role.map_err(|why| decided(why, &reads))?;
+            (Some(OnPage::new(page, role, kind, query.field)), reads)
         }
     };
     let (resource, project) = match found.reach {
@@ -141,8 +145,8 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         Reach::Placed => (Target::Described, placed(view, kind, query, role)?),
         // What it will hang on is where the mirror has it, and that must be where it is to be made.
         Reach::Project => match project(view, query) {
-            Place::Project(key) if described_place(view, kind, query) == Place::Project(key) => {
-                (Target::Described, Place::Project(key))
+            named @ Place::Project(_) if described_place(view, kind, query, named) == named => {
+                (Target::Described, named)
             }
             _ => return Err(decided(Reason::ResourceUnknown, &[])),
         },
@@ -180,8 +184,7 @@ fn find<'q>(policy: &'q Policy, view: View<'_>, query: &'q Query<'q>, told: bool
         rights: &policy.rights,
         found_by,
         role,
-        new_value: role
-            .map_or(NewValue::Untold, |(page, role)| page.new_value(role, kind, query.field, query.value.as_deref())),
+        new_value: role.map_or(NewValue::Untold, |on| on.new_value(query.value.as_deref())),
         kind,
         resource,
         project,
@@ -256,7 +259,7 @@ pub fn named(policy: &Policy, query: &Query<'_>) -> Vec<(KindNo, Id)> {
 }
 
 fn decided(code: Reason, reads: &[Dep]) -> Stop {
-    Stop::Decided { decision: Decision::deny(code), reads: reads.to_vec() }
+    Stop::Decided { decision: Decision::deny(code), reads: SmallVec::from_slice(reads) }
 }
 
 fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
@@ -340,12 +343,12 @@ fn resource(
         }
         // The tracker has been asked, and what it does not know a caller may describe.
         Some((_, State::Gone)) if lazy && heeded && query.properties.is_some() => {
-            Ok((Target::Described, described_place(view, kind, query)))
+            Ok((Target::Described, described_place(view, kind, query, project(view, query))))
         }
         Some((_, State::Quarantined(_))) => Err(decided(Reason::Quarantined, reads.as_slice())),
         None | Some((_, State::Unknown)) if lazy && !query.id.is_empty() => {
             if told && query.properties.is_some() {
-                Ok((Target::Described, described_place(view, kind, query)))
+                Ok((Target::Described, described_place(view, kind, query, project(view, query))))
             } else {
                 Err(Stop::Missing(ObjectRef { kind: Str::from(query.kind), id: query.id.clone() }))
             }
@@ -359,8 +362,8 @@ fn resource(
 }
 
 /// Where an object of the kind would be made.
-fn placed(view: View<'_>, kind: KindNo, query: &Query<'_>, role: Option<(&Permissions, u16)>) -> Result<Place, Stop> {
-    match role.and_then(|(page, _)| page.is_placed(view.schema(), kind)) {
+fn placed(view: View<'_>, kind: KindNo, query: &Query<'_>, role: Option<OnPage<'_>>) -> Result<Place, Stop> {
+    match role.and_then(|on| on.page.is_placed(view.schema(), kind)) {
         Some(false) => Ok(Place::Site),
         Some(true) if query.project.is_some() => match project(view, query) {
             Place::Project(project) => Ok(Place::Project(project)),
@@ -390,7 +393,11 @@ impl Case<'_> {
             (Some(_), Some(_)) => return None,
         };
         let field = if self.rule.reads_field { self.query.field } else { "" };
-        if field.len() > LONGEST_FIELD {
+        let word = match &view.schema().others {
+            Some(others) if others.kind == self.kind => self.query.kind,
+            _ => "",
+        };
+        if field.len().max(word.len()) > LONGEST_WORD {
             return None;
         }
         Some(CaseKey {
@@ -401,10 +408,7 @@ impl Case<'_> {
             value,
             field: Str::from(field),
             new_value: self.new_value,
-            word: match &view.schema().others {
-                Some(others) if others.kind == self.kind => Str::from(self.query.kind),
-                _ => Str::default(),
-            },
+            word: Str::from(word),
         })
     }
 }

@@ -33,3 +33,26 @@ impl RoleSet {
         self.grants.binary_search_by(|held| held.as_str().cmp(right)).is_ok()
     }
 }
+
+/// A right that a rule asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Right {
+    pub(super) slug: Str,
+    /// Its bit among the rights that roles can be given; none where those are too many, or it is none of them.
+    pub(super) bit: u64,
+}
+
+/// A role, and its rights as bits.
+#[derive(Debug)]
+pub(super) struct RoleBits {
+    pub(super) set: RoleSet,
+    pub(super) bits: u64,
+}
+
+impl Right {
+    /// By its place among those that roles can be given.
+    pub(super) fn new(slug: &str, at: Option<usize>) -> Self {
+        let bit = at.and_then(|at| 1_u64.checked_shl(u32::try_from(at).ok()?)).unwrap_or_default();
+        Self { slug: Str::from(slug), bit }
+    }
+}

@@ -1,6 +1,7 @@
 //! One walk over the mirror for one question: follows paths and notes everything that it reads.
 
 mod actual;
+mod follow;
 mod live;
 mod permits;
 mod rights;
@@ -10,26 +11,33 @@ use smallvec::SmallVec;
 
 pub(super) use self::actual::Actual;
 use self::rights::Held;
-use super::condition::Truth;
-use super::path::{Literal, Path, Root, Step};
-use super::resolve::{Case, Place, Target};
-use crate::directory::{Cell, Grants, State, View};
+use super::resolve::Case;
+use crate::directory::{Row, State, View};
 use crate::model::change::Dep;
+use crate::model::decision::Decision;
 use crate::model::id::{Id, Key, ObjectRef, Str};
-use crate::model::schema::{FieldNo, KindNo};
+use crate::model::schema::KindNo;
 use crate::model::value::Value;
 
 /// The walk and what it has met.
 pub(super) struct Walk<'v> {
     pub(super) view: View<'v>,
     pub(super) case: &'v Case<'v>,
+    /// Tells the decision where it is known already; asked once, before the first walk that takes longer than that.
+    known: Option<Known<'v>>,
+    /// What it told: nothing that the walk comes to counts any more.
+    pub(super) found: Option<Decision>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
+    /// Records that were looked at, and noted, before; by the last bits of their keys.
+    rows: [Option<(Key, Row<'v>)>; 4],
     /// The rights that the subject has, by reach, once one was asked for.
     held: SmallVec<[(u16, Held<'v>); 2]>,
     /// The subject's role where the question plays, once it was asked for.
     role_here: Option<Option<Option<&'v str>>>,
-    pub(super) reads: SmallVec<[Dep; 24]>,
+    pub(super) reads: SmallVec<[Dep; 32]>,
+    /// A bit for each of them, by which most others are told to be new.
+    noted: u64,
     /// Records to be read on first use that were needed and are not there yet.
     pub(super) missing: SmallVec<[ObjectRef; 1]>,
     /// A record was needed that could not be understood.
@@ -58,23 +66,6 @@ pub(super) enum Val<'v> {
     Foreign(&'v str),
 }
 
-/// Some objects.
-#[derive(Debug)]
-pub(super) enum Objects<'v> {
-    /// A list of the mirror, however long.
-    Held(&'v [Key]),
-    Found(SmallVec<[Key; 8]>),
-}
-
-impl Objects<'_> {
-    pub(super) fn keys(&self) -> &[Key] {
-        match self {
-            Self::Held(keys) => keys,
-            Self::Found(keys) => keys,
-        }
-    }
-}
-
 impl Val<'_> {
     /// The object, where it is one that the mirror has heard of.
     pub(super) fn key(self) -> Option<Key> {
@@ -85,15 +76,27 @@ impl Val<'_> {
     }
 }
 
+/// Tells the decision that the walk is for, if it is known.
+pub(super) type Known<'v> = &'v mut dyn FnMut() -> Option<Decision>;
+
 impl<'v> Walk<'v> {
+    /// A walk that need not be gone where its end is known.
+    pub(super) fn unless(known: Known<'v>, view: View<'v>, case: &'v Case<'v>) -> Self {
+        Self { known: Some(known), ..Self::new(view, case) }
+    }
+
     pub(super) fn new(view: View<'v>, case: &'v Case<'v>) -> Self {
         Self {
             view,
             case,
+            known: None,
+            found: None,
             it: None,
+            rows: [None; 4],
             held: SmallVec::new(),
             role_here: None,
             reads: SmallVec::new(),
+            noted: 0,
             missing: SmallVec::new(),
             quarantined: false,
             invalid: false,
@@ -101,210 +104,42 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Notes an input; the same one often comes several times in a row.
+    /// To be asked before what takes long: whether the decision is known already.
+    pub(super) fn is_known(&mut self) -> bool {
+        if let Some(known) = self.known.take() {
+            self.found = known();
+        }
+        self.found.is_some()
+    }
+
+    /// Notes an input, once.
     pub(super) fn note(&mut self, dep: Dep) {
-        if !self.reads.iter().rev().take(8).any(|noted| *noted == dep) {
+        let bit = 1 << (number(dep) & 63);
+        if self.noted & bit == 0 || !self.reads.contains(&dep) {
+            self.noted |= bit;
             self.reads.push(dep);
         }
     }
 
-    /// The values at the end of a path.
-    pub(super) fn values(&mut self, path: &'v Path) -> Vals<'v> {
-        let mut steps = path.steps.as_slice();
-        let described = path.root == Root::Resource && self.case.resource == Target::Described;
-        let mut vals = match steps.split_first() {
-            Some((Step::Field { name, target, .. }, rest)) if described => {
-                steps = rest;
-                self.property(name, *target)
-            }
-            Some((Step::Project, rest)) if described => {
-                steps = rest;
-                self.root(&Root::Project)
-            }
-            _ => self.root(&path.root),
-        };
-        for step in steps {
-            vals = self.step(step, vals);
-        }
-        vals
-    }
-
-    fn root(&mut self, root: &'v Root) -> Vals<'v> {
-        let mut vals = Vals::default();
-        match root {
-            Root::Subject => vals.list.push(Val::Key(self.case.subject)),
-            Root::It => match self.it {
-                Some(key) => vals.list.push(Val::Key(key)),
-                None => vals.unknown = true,
-            },
-            Root::Project => self.project_into(&mut vals),
-            Root::Resource => match &self.case.resource {
-                Target::Object(key) => vals.list.push(Val::Key(*key)),
-                Target::Described => vals.unknown = true,
-            },
-            Root::Value => self.value_into(&mut vals),
-            Root::Field => vals.list.push(Val::Text(self.case.query.field)),
-            Root::FieldTail => vals.list.push(Val::Text(self.case.field_tail)),
-            Root::Literal(literal) => vals.list.push(match literal {
-                Literal::Bool(value) => Val::Bool(*value),
-                Literal::Number(value) => Val::Number(*value),
-                Literal::Text(text) => Val::Text(text),
-            }),
-            Root::Context | Root::Nothing => vals.unknown = true,
-        }
-        vals
-    }
-
-    /// The objects at the end of the path, in lists that are not copied where the mirror has them; and whether there may
-    /// be more that is not known.
-    pub(super) fn objects(&mut self, path: &'v Path) -> (SmallVec<[Objects<'v>; 4]>, bool) {
-        let mut lists = SmallVec::new();
-        let (mut vals, last) = match path.steps.split_last() {
-            Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
-                let mut from = self.root(&path.root);
-                for step in before {
-                    from = self.step(step, from);
-                }
-                (from, Some(last))
-            }
-            _ => (self.values(path), None),
-        };
-        let Some(last) = last else {
-            let keys: SmallVec<[Key; 8]> = vals.list.iter().filter_map(|val| val.key()).collect();
-            let unknown = vals.unknown || keys.len() < vals.list.len();
-            lists.push(Objects::Found(keys));
-            return (lists, unknown);
-        };
-        for val in &vals.list {
-            match val.key().and_then(|key| self.list(last, key)) {
-                Some(list) => lists.push(Objects::Held(list)),
-                None => vals.unknown = true,
-            }
-        }
-        (lists, vals.unknown)
-    }
-
-    /// Whether the path leads to nothing; a list at its end is gone through only as far as is needed.
-    pub(super) fn is_empty(&mut self, path: &'v Path) -> Truth {
-        let (unknown, empty) = match path.steps.split_last() {
-            Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
-                let mut from = self.root(&path.root);
-                for step in before {
-                    from = self.step(step, from);
-                }
-                let mut unknown = from.unknown;
-                for val in &from.list {
-                    match val.key().and_then(|key| self.list(last, key)) {
-                        // One that is understood is enough; any other may be there wrongly.
-                        Some(list) if list.iter().any(|key| self.row(*key).is_some()) => return Truth::No,
-                        Some(list) => unknown |= !list.is_empty(),
-                        None => unknown = true,
-                    }
-                }
-                (unknown, true)
-            }
-            _ => {
-                let vals = self.values(path);
-                (vals.unknown, vals.list.is_empty())
-            }
-        };
-        match (empty, unknown) {
-            (false, _) => Truth::No,
-            (true, true) => Truth::Unknown,
-            (true, false) => Truth::Yes,
-        }
-    }
-
-    /// A list of objects; `None` where it is not known which.
-    fn list(&mut self, step: &Step, key: Key) -> Option<&'v [Key]> {
-        match step {
-            Step::Back(back) => {
-                self.note(Dep::Back(key, *back));
-                Some(self.view.back(key, *back))
-            }
-            Step::BackHere(list) => match self.case.project {
-                Place::Project(project) => {
-                    self.note(Dep::BackIn { of: key, list: *list, project });
-                    Some(self.view.back_in(key, *list, project))
-                }
-                Place::Site => Some(&[]),
-                Place::Unknown => None,
-            },
-            Step::Roster => {
-                self.note(Dep::Roster(key));
-                Some(self.view.roster(key))
-            }
-            _ => None,
-        }
-    }
-
-    fn step(&mut self, step: &Step, from: Vals<'v>) -> Vals<'v> {
-        let mut to = Vals { list: SmallVec::new(), unknown: from.unknown };
-        for value in from.list {
-            let key = match (value, step) {
-                (Val::Key(key), _) => key,
-                // What has this id may be an object of the other kind.
-                (Val::Foreign(id), Step::Link(kind)) => {
-                    self.link(&Id::from(id), *kind, &mut to);
-                    continue;
-                }
-                _ => {
-                    to.unknown = true;
-                    continue;
-                }
-            };
-            if step.live(key, self, &mut to) {
-                continue;
-            }
-            match step {
-                Step::FieldOf(_)
-                | Step::Checkbox(_)
-                | Step::Live(_)
-                | Step::OtherEnd { .. }
-                | Step::Projects
-                | Step::IdNumber => {}
-                Step::Field { no, .. } => self.field(key, *no, &mut to),
-                Step::Project => match self.row(key) {
-                    Some(row) => to.list.extend(row.project().map(Val::Key)),
-                    None => to.unknown = true,
-                },
-                Step::Link(kind) => match self.view.id(key) {
-                    Some(id) => self.link(id, *kind, &mut to),
-                    None => to.unknown = true,
-                },
-                Step::Back(_) | Step::BackHere(_) | Step::Roster => match self.list(step, key) {
-                    Some(list) => to.list.extend(list.iter().map(|key| Val::Key(*key))),
-                    None => to.unknown = true,
-                },
-                Step::Kind => match self.row(key) {
-                    Some(row) => to.list.push(Val::Text(self.view.schema().kind_name(row.kind()))),
-                    None => to.unknown = true,
-                },
-                // The handle stands for the id: a text is compared with the id that it has.
-                Step::Id => to.list.push(Val::Key(key)),
-                Step::Name => match self.row(key) {
-                    Some(row) => to.list.push(Val::Text(row.name())),
-                    None => to.unknown = true,
-                },
-                Step::Attribute(_) => to.unknown = true,
-                Step::RolesHere => self.grants_into(key, &mut to, |grants| {
-                    grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
-                }),
-                Step::RightsHere => self.grants_into(key, &mut to, |grants| {
-                    grants.rights.iter().map(|right| Val::Text(right)).collect::<SmallVec<[_; 8]>>()
-                }),
-                Step::RoleHere => self.role_into(key, true, &mut to),
-                Step::StoredRoleHere => self.role_into(key, false, &mut to),
-            }
-        }
-        to
-    }
-
     /// The record of an object; without one what it would tell is not known.
-    pub(super) fn row(&mut self, key: Key) -> Option<crate::directory::Row<'v>> {
+    pub(super) fn row(&mut self, key: Key) -> Option<Row<'v>> {
+        // The subject's and the resource's are asked for again and again.
+        let at = key.0 as usize % self.rows.len();
+        match self.rows.get(at) {
+            Some(Some((known, row))) if *known == key => return Some(*row),
+            _ => self.find_row(key, at),
+        }
+    }
+
+    fn find_row(&mut self, key: Key, at: usize) -> Option<Row<'v>> {
         self.note(Dep::Node(key));
         match self.view.state(key) {
-            State::Record(row) => return Some(row),
+            State::Record(row) => {
+                if let Some(place) = self.rows.get_mut(at) {
+                    *place = Some((key, row));
+                }
+                return Some(row);
+            }
             State::Quarantined(_) => self.quarantined = true,
             State::Unknown => self.ask_for(key),
             State::Gone => {}
@@ -320,25 +155,6 @@ impl<'v> Walk<'v> {
         }
     }
 
-    fn field(&mut self, key: Key, no: FieldNo, to: &mut Vals<'v>) {
-        let Some(row) = self.row(key) else {
-            to.unknown = true;
-            return;
-        };
-        match row.cell(no) {
-            Cell::Unset => to.unknown = true,
-            Cell::Null => {}
-            Cell::Bool(value) => to.list.push(Val::Bool(value)),
-            Cell::Number(value) => to.list.push(Val::Number(value)),
-            Cell::Text(text) => to.list.push(Val::Text(text)),
-            Cell::Texts(texts) => to.list.extend(texts.iter().map(Val::Text)),
-            Cell::Ref(key) => to.list.push(Val::Key(key)),
-            Cell::Refs(keys) => to.list.extend(keys.iter().map(|key| Val::Key(*key))),
-            // Looked into by attribute, never compared as it stands.
-            Cell::Any(_) => to.unknown = true,
-        }
-    }
-
     /// The record of another kind with this id. One that is known not to exist is nothing, not something unknown.
     fn link(&mut self, id: &Id, kind: KindNo, to: &mut Vals<'v>) {
         match self.view.find(kind, id) {
@@ -351,22 +167,6 @@ impl<'v> Walk<'v> {
                         .push(ObjectRef { kind: Str::from(self.view.schema().kind_name(kind)), id: id.clone() });
                 }
             }
-        }
-    }
-
-    fn project_into(&mut self, vals: &mut Vals<'v>) {
-        match self.case.project {
-            Place::Project(key) => vals.list.push(Val::Key(key)),
-            Place::Site => {}
-            Place::Unknown => vals.unknown = true,
-        }
-    }
-
-    fn value_into(&mut self, vals: &mut Vals<'v>) {
-        match (&self.case.value, self.case.value_default) {
-            (Some(Value::Null) | None, Some(default)) => *vals = self.values(default),
-            (Some(Value::Null) | None, None) => {}
-            (Some(value), _) => self.plain(value, self.case.value_kind, vals),
         }
     }
 
@@ -424,26 +224,6 @@ impl<'v> Walk<'v> {
         }
     }
 
-    fn role_into(&mut self, person: Key, effective: bool, to: &mut Vals<'v>) {
-        match self.role(person, effective) {
-            Some(role) => to.list.extend(role.map(Val::Text)),
-            None => to.unknown = true,
-        }
-    }
-
-    /// What a person's place in the project of the resource grants.
-    fn grants_into(&mut self, person: Key, to: &mut Vals<'v>, granted: impl Fn(&'v Grants) -> SmallVec<[Val<'v>; 8]>) {
-        let place = match self.case.project {
-            Place::Project(project) => self.member(person, project),
-            Place::Site => Some(None),
-            Place::Unknown => None,
-        };
-        match place {
-            None => to.unknown = true,
-            Some(member) => to.list.extend(member.and_then(|at| at.grants).map(granted).unwrap_or_default()),
-        }
-    }
-
     /// The values that the question itself names; `None` where it names none.
     pub(super) fn given(&self) -> Option<Vals<'v>> {
         let value = self.case.value.filter(|value| **value != Value::Null)?;
@@ -458,5 +238,16 @@ pub(super) fn called(view: View<'_>, kind: KindNo, text: &str) -> SmallVec<[Key;
     match view.find(kind, &Id::from(text)) {
         Some(key) => SmallVec::from_slice(&[key]),
         None => SmallVec::from_slice(view.by_name(kind, text)),
+    }
+}
+
+/// A number that differs between most inputs of one decision.
+fn number(dep: Dep) -> u32 {
+    match dep {
+        Dep::Node(key) => key.0,
+        Dep::Back(key, _) | Dep::Roster(key) => key.0 ^ 16,
+        Dep::BackIn { of, .. } => of.0 ^ 32,
+        Dep::Member { person, .. } => person.0 ^ 48,
+        Dep::Names(_) => 0,
     }
 }

@@ -1,11 +1,13 @@
-//! What a change costs: exactly how many decisions it makes to be forgotten.
+//! What a change costs: exactly which decisions rest on what it touched.
 
 use super::*;
+use crate::engine::{Resolved, decide, resolve};
+use crate::model::change::Dep;
 
 const ARTISTS: usize = 20;
 const TASKS: usize = 30;
 
-/// A studio of 20 artists and 30 tasks in one project, every artist asked about every task.
+/// A studio of 20 artists and 30 tasks in one project.
 fn busy() -> (Arc<Authorizer>, Vec<String>, Vec<String>) {
     let authorizer = live();
     let artists: Vec<String> = (0..ARTISTS).map(|n| format!("artist {n}")).collect();
@@ -14,17 +16,27 @@ fn busy() -> (Arc<Authorizer>, Vec<String>, Vec<String>) {
     authorizer.delta(tasks.iter().map(|id| Change::Upsert(task(id, &[]))));
     let everybody: Vec<_> = artists.iter().map(|id| (id.as_str(), None)).collect();
     authorizer.delta([team("P", &everybody)]);
-    fill(&authorizer, &artists, &tasks);
     (authorizer, artists, tasks)
 }
 
-fn fill(authorizer: &Authorizer, artists: &[String], tasks: &[String]) {
-    for artist in artists {
-        for task in tasks {
-            authorizer.now(&ask(artist, "publish", "task", task));
-            assert!(authorizer.now(&ask(artist, "publish", "task", task)).cached);
-        }
+/// What the decision of a question rests on; `None` where no rule is reached.
+fn rests(authorizer: &Authorizer, query: &Query<'_>) -> Option<Vec<Dep>> {
+    let mirror = authorizer.mirror.read();
+    let view = mirror.directory.view();
+    match resolve(&mirror.policy, view, query) {
+        Resolved::Case(case) => Some(decide(view, &case).reads.to_vec()),
+        _ => None,
     }
+}
+
+/// What all questions of the artists about the tasks rest on.
+fn resting(authorizer: &Authorizer, artists: &[String], tasks: &[String]) -> Vec<Vec<Dep>> {
+    let asked = artists.iter().flat_map(|artist| tasks.iter().map(move |task| ask(artist, "publish", "task", task)));
+    asked.filter_map(|query| rests(authorizer, &query)).collect()
+}
+
+fn forgotten(resting: &[Vec<Dep>], touched: &[Dep]) -> usize {
+    resting.iter().filter(|rests| rests.iter().any(|dep| touched.contains(dep))).count()
 }
 
 #[test]
@@ -49,33 +61,28 @@ fn a_change_forgets_what_rests_on_it_and_nothing_else() {
         ("another shot", shot("S2"), 0),
     ];
     for (what, change, expected) in cases {
-        let before = authorizer.forgotten();
-        let applied = authorizer.delta([change]);
-        assert_eq!(authorizer.forgotten() - before, expected as u64, "{what}: {:?}", applied.touched);
-        // Refill for the next one, with what can still be asked.
-        for artist in &artists {
-            for task in &tasks {
-                authorizer.now(&ask(artist, "publish", "task", task));
-            }
-        }
+        let resting = resting(&authorizer, &artists, &tasks);
+        let touched = authorizer.delta([change]).touched;
+        assert_eq!(forgotten(&resting, &touched.deps), expected, "{what}: {touched:?}");
     }
 }
 
 #[test]
 fn a_vendor_rests_on_the_tasks_of_the_shot() {
     let authorizer = live();
-    authorizer.upsert(task("T2", &[]));
+    authorizer.delta(["T2", "T4", "T5", "T6"].map(|id| Change::Upsert(task(id, &[]))));
     let query = ask("ven", "read", "shot", "S");
     assert_eq!(authorizer.code(&query), Reason::NoGrant);
-    let forgotten_by = |change| {
-        let before = authorizer.forgotten();
+    let after = |change| {
+        assert!(authorizer.now(&query).cached, "it was decided before");
         authorizer.delta([change]);
-        let code = authorizer.code(&query);
-        (authorizer.forgotten() - before, code)
+        let answer = authorizer.now(&query);
+        (answer.decision.code, answer.cached)
     };
-    assert_eq!(forgotten_by(Change::Upsert(task("T2", &["ven"]))), (1, Reason::Granted));
-    assert_eq!(forgotten_by(Change::Remove(ObjectRef::new("task", "T2"))), (1, Reason::NoGrant));
-    assert_eq!(forgotten_by(Change::Upsert(task("T3", &["ven"]))), (1, Reason::Granted), "one that came later");
+    assert_eq!(after(Change::Upsert(task("T2", &["ven"]))), (Reason::Granted, false));
+    assert_eq!(after(Change::Remove(ObjectRef::new("task", "T2"))), (Reason::NoGrant, false));
+    assert_eq!(after(Change::Upsert(task("T3", &["ven"]))), (Reason::Granted, false), "one that came later");
+    assert_eq!(after(Change::Upsert(person("art", "manager"))), (Reason::Granted, true), "it bears on nobody else");
 }
 
 #[test]
@@ -102,21 +109,25 @@ fn a_reconcile_that_finds_nothing_forgets_nothing() {
     snapshot.changes = changes.collect();
     let revision = authorizer.status().revision;
     let applied = authorizer.apply(Batch::Snapshot(snapshot.clone()));
-    assert_eq!((applied.revision, applied.changed, authorizer.forgotten()), (revision, 0, 0));
-    assert!(authorizer.now(&ask(&artists[0], "publish", "task", &tasks[0])).cached);
+    assert_eq!((applied.revision, applied.changed, applied.touched.is_empty()), (revision, 0, true));
+    let resting = resting(&authorizer, &artists, &tasks);
     snapshot.changes.truncate(TASKS - 1);
     let applied = authorizer.apply(Batch::Snapshot(snapshot));
     assert_eq!((applied.revision, applied.changed), (revision + 1, 2), "one task and T are gone");
-    assert_eq!(authorizer.forgotten(), ARTISTS as u64);
+    assert_eq!(forgotten(&resting, &applied.touched.deps), ARTISTS);
 }
 
 #[test]
-fn a_cache_without_room_keeps_nothing() {
-    let (authorizer, _) = live_with(Options { cache_capacity: 0, ..Options::default() });
-    let query = ask("art", "publish", "task", "T");
-    for _ in 0..10 {
-        assert!(!authorizer.now(&query).cached);
-    }
+fn what_takes_a_walk_over_a_list_is_kept_and_nothing_else() {
+    let cached = |capacity, who, tasks| {
+        let (authorizer, _) = live_with(Options { cache_capacity: capacity, ..Options::default() });
+        authorizer.delta((0..tasks).map(|n| Change::Upsert(task(&format!("of S, {n}"), &[]))));
+        [(); 3].map(|()| authorizer.now(&ask(who, "read", "task", "T")).cached)
+    };
+    assert_eq!(cached(1_000, "ven", 10), [false, true, true]);
+    assert_eq!(cached(0, "ven", 10), [false; 3], "there is no room");
+    assert_eq!(cached(1_000, "ven", 1), [false; 3], "the list is short");
+    assert_eq!(cached(1_000, "art", 10), [false; 3], "it needs no list");
 }
 
 #[test]
@@ -147,7 +158,7 @@ fn with_department(mut record: Record) -> Record {
     record.with("departments", Value::texts(["anim"]))
 }
 
-/// One question, asked again after each change: from the cache as long as nothing it rests on changed, and right always.
+/// One question, asked again after each change of what it rests on.
 #[test]
 fn what_lies_far_off_is_noticed() {
     let authorizer = live();
@@ -169,8 +180,9 @@ fn what_lies_far_off_is_noticed() {
     let asked = |query: &Query<'_>, steps: Vec<(&str, Change, bool)>| {
         for (what, change, expected) in steps {
             authorizer.now(query);
-            assert!(authorizer.now(query).cached, "{what}");
-            authorizer.delta([change]);
+            let rests = rests(&authorizer, query).expect("a rule is reached");
+            let touched = authorizer.delta([change]).touched.deps;
+            assert!(rests.iter().any(|dep| touched.contains(dep)), "{what}");
             let answer = authorizer.now(query);
             assert_eq!((answer.decision.allowed(), answer.cached), (expected, false), "{what}");
         }

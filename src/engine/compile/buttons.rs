@@ -246,13 +246,13 @@ impl<'a> Rules<'a> {
     fn stand_in(&self, stand_in: &StandInSource, scope: &Scope<'_>) -> Result<Condition, String> {
         let by = filter::key(&stand_in.by.what, scope)?;
         let reach = self.names.plain_reach().ok_or_else(|| self.names.no_right(&stand_in.name.what))?;
-        let is = stand_in.is.iter().map(|(value, right)| (value.what.clone(), right.what.clone())).collect();
+        let is = stand_in.is.iter().map(|(value, right)| (value.what.clone(), self.names.asked(&right.what))).collect();
         Ok(Condition::StandIn { by, is, reach })
     }
 
     fn plain_right(&self, right: &str) -> Result<Condition, String> {
         let reach = self.names.plain_reach().ok_or_else(|| self.names.no_right(right))?;
-        Ok(Condition::Right { reach, right: Some(Str::from(right)) })
+        Ok(Condition::Right { reach, right: Some(self.names.asked(right)) })
     }
 
     /// The conditions of an action's filters, or of a named filter.

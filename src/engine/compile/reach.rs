@@ -7,7 +7,7 @@ use crate::engine::condition::{self, Condition};
 use crate::engine::parse::{GrantSource, Named, RightsSource};
 use crate::engine::path;
 use crate::engine::policy::{Atom, RightsFrom, RoleRights, Test};
-use crate::engine::roles::RoleSet;
+use crate::engine::roles::{Right, RoleBits, RoleSet};
 use crate::engine::said::Template;
 use crate::model::id::Str;
 use crate::yaml::{Problems, suggestion};
@@ -35,7 +35,8 @@ pub(super) fn rights(names: &Names<'_>, sets: Vec<RoleSet>, problems: &mut Probl
         .iter()
         .map(|reach| reach.from.iter().filter_map(|source| from(source, names, problems)).collect::<Vec<_>>());
     let reaches = reaches.collect();
-    let sets = sets.into_iter().map(|set| (set.name.clone(), set)).collect();
+    let bits = |set: &RoleSet| set.grants.iter().fold(0, |bits, slug| bits | names.asked(slug).bit);
+    let sets = sets.into_iter().map(|set| (set.name.clone(), RoleBits { bits: bits(&set), set })).collect();
     let roles = pack.roles.as_ref().and_then(|kind| names.schema.kind_no(&kind.what));
     RoleRights { reaches, members, sets, roles }
 }
@@ -73,6 +74,12 @@ pub(super) fn terms(pack: &RightsSource) -> FxHashMap<String, Vec<String>> {
 }
 
 impl Names<'_> {
+    /// A right as rules ask for it.
+    pub(super) fn asked(&self, slug: &str) -> Right {
+        let [_, pack] = self.rights;
+        Right::new(slug, pack.grantable.iter().position(|(known, ..)| known.what == slug))
+    }
+
     /// A word of a reach: its number and, behind the colon, the right.
     pub(super) fn reach_word<'w>(&self, word: &'w str) -> Option<(u16, Option<&'w str>)> {
         let (name, right) = word.split_once(':').map_or((word, None), |(name, right)| (name, Some(right)));
@@ -111,7 +118,7 @@ impl Names<'_> {
         let [_, pack] = self.rights;
         let title = right.and_then(|right| pack.grantable.iter().find(|(slug, ..)| slug.what == right));
         let title = title.map_or("", |(_, title, _)| title.as_str());
-        let test = Test::Condition(Condition::Right { reach, right: right.map(Str::from) });
+        let test = Test::Condition(Condition::Right { reach, right: right.map(|right| self.asked(right)) });
         let says = pack.reaches.get(usize::from(reach)).map_or("", |reach| reach.says.as_str());
         let (says, no, grant) = match right {
             None => (format!("has {says}"), format!("{{subject}} does not have {says}"), says.to_owned()),

@@ -47,9 +47,9 @@ fn place_on(view: View<'_>, on: Key) -> Place {
     project.filter(|key| view.row(*key).is_some()).map_or(Place::Unknown, Place::Project)
 }
 
-/// The project of an object that a caller describes: that of what it hangs on, as the mirror has it, before any that the
-/// caller names.
-pub(super) fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -> Place {
+/// The project of an object that a caller describes: that of what it hangs on, as the mirror has it, before the one
+/// that the caller names.
+pub(super) fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>, named: Place) -> Place {
     let schema = view.schema();
     let def = schema.kind(schema.table_of(kind));
     let property = |name: &str| query.properties.as_deref()?.get(name).filter(|value| **value != Value::Null);
@@ -66,7 +66,7 @@ pub(super) fn described_place(view: View<'_>, kind: KindNo, query: &Query<'_>) -
     }
     let told = told_project.and_then(|name| property(name));
     let told = told.map(|id| id.as_text().map_or(Place::Unknown, |id| found_project(view, &Id::from(id))));
-    match (told, project(view, query)) {
+    match (told, named) {
         (None, place) => place.or_unknown(),
         (Some(place), Place::Site) => place,
         // Two that differ tell none.

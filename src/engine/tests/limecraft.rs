@@ -99,7 +99,7 @@ impl Platform {
                 assert!(!self.policy.said(outcome.decision).text.is_empty());
                 (outcome.decision, outcome.reads.to_vec(), outcome.cacheable)
             }
-            Resolved::Decided { decision, reads } => (decision, reads, false),
+            Resolved::Decided { decision, reads } => (decision, reads.to_vec(), false),
             Resolved::Missing(object) => panic!("{object} is missing"),
         }
     }

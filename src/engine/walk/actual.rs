@@ -34,29 +34,30 @@ impl<'v> Walk<'v> {
         if let (Step::Attribute(names), true) = (last, described) {
             return self.told(names);
         }
-        let mut objects = self.root(&path.root);
-        for step in before {
-            objects = self.step(step, objects);
-        }
-        let object = match objects.list.as_slice() {
-            [Val::Key(key)] if !objects.unknown => *key,
-            [] if !objects.unknown => return Actual::Absent,
+        let (mut object, mut count) = (None, 0);
+        let given = self.from_root(&path.root, before, &mut |_, val| {
+            object = val.key();
+            count += 1;
+            count > 1
+        });
+        let object = match (object, count, given.unknown) {
+            (Some(object), 1, false) => object,
+            (_, 0, false) => return Actual::Absent,
             _ => return Actual::Unknown,
         };
         match last {
             Step::Attribute(names) => self.attribute(object, names),
             Step::Field { no, .. } => {
                 let list = self.row(object).is_some_and(|row| matches!(row.cell(*no), Cell::Texts(_) | Cell::Refs(_)));
-                self.last(last, object, list)
+                self.last(path, object, list)
             }
-            _ => self.last(last, object, false),
+            _ => self.last(path, object, false),
         }
     }
 
-    fn last(&mut self, step: &'v Step, object: Key, list: bool) -> Actual<'v> {
-        let mut from = Vals::default();
-        from.list.push(Val::Key(object));
-        let vals = self.step(step, from);
+    fn last(&mut self, path: &'v Path, object: Key, list: bool) -> Actual<'v> {
+        let steps = path.steps.last().map_or(&[][..], std::slice::from_ref);
+        let vals = self.values_from(object, steps);
         match (vals.unknown, list) {
             (true, _) => Actual::Unknown,
             (false, true) => Actual::Fields(vals),

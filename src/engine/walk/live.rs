@@ -3,9 +3,9 @@
 use super::{Val, Vals, Walk};
 use crate::directory::{Cell, Refs, Row, State};
 use crate::engine::condition::Truth;
-use crate::engine::path::{Path, Step};
+use crate::engine::path::Path;
 use crate::model::change::Dep;
-use crate::model::id::{Id, Key};
+use crate::model::id::Key;
 use crate::model::schema::{FieldNo, KindNo};
 
 /// How far the objects that one hangs on are followed: an answer hangs on a note, and that on nothing more.
@@ -49,52 +49,19 @@ impl<'v> Walk<'v> {
         truth
     }
 
-    /// Those of the links that lead to a live object of a kind.
-    pub(super) fn live_into(&mut self, key: Key, kind: KindNo, to: &mut Vals<'v>) {
-        if self.view.table(key) != Some(self.view.schema().table_of(kind)) {
-            return;
-        }
-        match self.is_live(key) {
-            Truth::Yes => to.list.push(Val::Key(key)),
-            Truth::Unknown => to.unknown = true,
-            Truth::No => {}
-        }
-    }
-
-    /// A field that is never null.
-    pub(super) fn checkbox_into(&mut self, key: Key, no: FieldNo, to: &mut Vals<'v>) {
-        match self.row(key).map(|row| row.cell(no)) {
-            Some(Cell::Bool(checked)) => to.list.push(Val::Bool(checked)),
-            Some(Cell::Null) => to.list.push(Val::Bool(false)),
-            _ => to.unknown = true,
-        }
-    }
-
-    /// A field of whichever of these kinds the object is.
-    pub(super) fn field_of(&mut self, key: Key, of: &[(KindNo, FieldNo)], to: &mut Vals<'v>) {
-        let table = self.view.table(key);
-        match of.iter().find(|(kind, _)| Some(*kind) == table) {
-            Some((_, no)) => self.field(key, *no, to),
-            None => to.unknown = true,
-        }
-    }
-
     /// Those that link to the object. One that was never understood may be another.
     pub(super) fn other_end(&mut self, key: Key, list: u16, from: KindNo, to: &mut Vals<'v>) {
         self.note(Dep::Back(key, list));
         self.note(Dep::Names(from));
+        if self.is_known() {
+            to.unknown = true;
+            return;
+        }
         to.list.extend(self.view.back(key, list).iter().map(|key| Val::Key(*key)));
         if let Some(odd) = self.view.never_understood(from) {
             self.note(Dep::Node(odd));
             self.quarantined = true;
             to.unknown = true;
-        }
-    }
-
-    pub(super) fn id_number(&self, key: Key, to: &mut Vals<'v>) {
-        match self.view.id(key).and_then(Id::number) {
-            Some(number) => to.list.push(Val::Number(number)),
-            None => to.unknown = true,
         }
     }
 
@@ -147,21 +114,5 @@ impl<'v> Walk<'v> {
             Truth::Unknown => to.unknown = true,
             Truth::Yes | Truth::No => {}
         }
-    }
-}
-
-impl Step {
-    /// Whether the step is one of those above.
-    pub(super) fn live<'v>(&self, key: Key, walk: &mut Walk<'v>, to: &mut Vals<'v>) -> bool {
-        match self {
-            Self::FieldOf(of) => walk.field_of(key, of, to),
-            Self::Checkbox(no) => walk.checkbox_into(key, *no, to),
-            Self::Live(kind) => walk.live_into(key, *kind, to),
-            Self::Projects => walk.projects_into(key, to),
-            Self::OtherEnd { list, from } => walk.other_end(key, *list, *from, to),
-            Self::IdNumber => walk.id_number(key, to),
-            _ => return false,
-        }
-        true
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Val, Vals, Walk};
 use crate::engine::condition::Truth;
-use crate::engine::permissions::{Allows, FieldPermissions, NewValue, Operation, Permissions, TypePermissions};
+use crate::engine::permissions::{Allows, FieldPermissions, NewValue, OnPage, Operation, Permissions};
 use crate::engine::resolve::Target;
 use crate::model::id::Key;
 use crate::model::schema::KindNo;
@@ -10,9 +10,10 @@ use crate::model::schema::KindNo;
 impl<'v> Walk<'v> {
     /// Whether the role's rule for the operation holds.
     pub(in crate::engine) fn permits(&mut self, operation: Operation) -> Truth {
-        let Some((page, role)) = self.case.role else { return Truth::Unknown };
+        let Some(OnPage { page, role, rules: Some(rules), field: Some(field) }) = self.case.role else {
+            return Truth::Unknown;
+        };
         let kind = self.case.kind;
-        let Some(rules) = page.of(role, kind) else { return Truth::Unknown };
         let truth = |yes: bool| if yes { Truth::Yes } else { Truth::No };
         match operation {
             Operation::Advanced(number) => {
@@ -29,12 +30,11 @@ impl<'v> Walk<'v> {
             Operation::Edit => self.allowed(rules.edit),
             Operation::Retire => self.allowed(rules.retire),
             Operation::SeeAbove => self.see_above(page, role),
-            Operation::FieldSee => self.allowed(rules.field(self.case.query.field).see),
-            Operation::FieldEdit => self.field_edit(rules),
+            Operation::FieldSee => self.allowed(field.see),
+            Operation::FieldEdit => self.field_edit(field),
             Operation::FieldValue => match self.case.new_value {
                 NewValue::Listed(at) => {
-                    let listed = &rules.field(self.case.query.field).values;
-                    listed.get(usize::from(at)).map_or(Truth::Unknown, |(_, rule)| self.allowed(*rule))
+                    field.values.get(usize::from(at)).map_or(Truth::Unknown, |(_, rule)| self.allowed(*rule))
                 }
                 NewValue::Untold | NewValue::Other => Truth::Yes,
             },
@@ -42,8 +42,8 @@ impl<'v> Walk<'v> {
     }
 
     /// A field's `edit`. Where the question names no value, the answer must not depend on it.
-    fn field_edit(&mut self, rules: &'v TypePermissions) -> Truth {
-        let FieldPermissions { edit, values, .. } = rules.field(self.case.query.field);
+    fn field_edit(&mut self, field: &'v FieldPermissions) -> Truth {
+        let FieldPermissions { edit, values, .. } = field;
         match self.case.new_value {
             // The value's own rule decides instead.
             NewValue::Listed(_) => return Truth::Yes,
@@ -61,7 +61,7 @@ impl<'v> Walk<'v> {
         let from = schema.kind(schema.table_of(self.case.kind)).and_then(|def| def.project_from);
         let (Some(from), Target::Object(key)) = (from, self.case.resource) else { return Truth::Yes };
         let mut above = Vals::default();
-        self.field(key, from, &mut above);
+        self.field_into(key, from, &mut above);
         let mut truth = if above.unknown { Truth::Unknown } else { Truth::No };
         for key in above.list.into_iter().filter_map(Val::key) {
             let seen = match self.is_live(key) {
@@ -105,7 +105,7 @@ impl<'v> Walk<'v> {
             }
             Allows::If(number) => number,
         };
-        let condition = self.case.role.and_then(|(page, _)| page.conditions.get(number as usize));
+        let condition = self.case.role.and_then(|on| on.page.conditions.get(number as usize));
         let outer = self.it.replace(key);
         let truth = condition.map_or(Truth::Unknown, |condition| condition.holds(self));
         self.it = outer;
@@ -114,9 +114,8 @@ impl<'v> Walk<'v> {
 
     /// What the role says of an operation, in words: `artist: assigned`.
     pub(in crate::engine) fn rule_in_words(&self, operation: Operation) -> Option<String> {
-        let (page, role) = self.case.role?;
-        let rules = page.of(role, self.case.kind)?;
-        let of_field = rules.field(self.case.query.field);
+        let OnPage { page, role, rules, field } = self.case.role?;
+        let (rules, of_field) = (rules?, field?);
         let rule = match operation {
             Operation::See => rules.see,
             Operation::Create => rules.create,

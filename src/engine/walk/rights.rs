@@ -6,31 +6,33 @@ use super::{Val, Walk};
 use crate::engine::condition::Truth;
 use crate::engine::path::Path;
 use crate::engine::policy::RightsFrom;
-use crate::engine::roles::RoleSet;
+use crate::engine::roles::{Right, RoleBits};
 use crate::model::change::Dep;
 use crate::model::id::Key;
 
 /// Rights, by name or by the roles that give them.
 #[derive(Debug, Default)]
 pub(super) struct Held<'v> {
-    names: SmallVec<[&'v str; 16]>,
-    roles: SmallVec<[(Key, &'v RoleSet); 4]>,
+    names: SmallVec<[&'v str; 8]>,
+    roles: SmallVec<[(Key, &'v RoleBits); 2]>,
+    /// What the roles grant.
+    bits: u64,
     /// There may be more that is not known.
     unknown: bool,
 }
 
 impl Held<'_> {
-    fn has(&self, right: Option<&str>) -> bool {
-        match right {
-            None => !self.roles.is_empty(),
-            Some(right) => self.roles.iter().any(|(_, set)| set.grants(right)) || self.names.contains(&right),
-        }
+    fn has(&self, right: Option<&Right>) -> bool {
+        let Some(Right { slug, bit }) = right else { return !self.roles.is_empty() };
+        self.bits & bit != 0
+            || *bit == 0 && self.roles.iter().any(|(_, role)| role.set.grants(slug))
+            || self.names.contains(&slug.as_str())
     }
 }
 
 impl<'v> Walk<'v> {
     /// Whether the subject has a right as far as this reach goes; without a right, any role that the policy knows.
-    pub(in crate::engine) fn right(&mut self, reach: u16, right: Option<&str>) -> Truth {
+    pub(in crate::engine) fn right(&mut self, reach: u16, right: Option<&Right>) -> Truth {
         let held = self.held(reach);
         match (held.has(right), held.unknown) {
             (true, _) => Truth::Yes,
@@ -57,7 +59,8 @@ impl<'v> Walk<'v> {
         for reach in &self.case.rights.members {
             let view = self.view;
             let held = self.held(*reach);
-            let is = |(key, set): &(Key, &RoleSet)| set.name == named || view.id(*key).is_some_and(|id| id.is(named));
+            let is =
+                |(key, role): &(Key, &RoleBits)| role.set.name == named || view.id(*key).is_some_and(|id| id.is(named));
             if held.roles.iter().any(is) {
                 return Truth::Yes;
             }
@@ -85,7 +88,9 @@ impl<'v> Walk<'v> {
         });
         match self.held.get(at) {
             Some((_, held)) => held,
-            None => const { &Held { names: SmallVec::new_const(), roles: SmallVec::new_const(), unknown: true } },
+            None => {
+                const { &Held { names: SmallVec::new_const(), roles: SmallVec::new_const(), bits: 0, unknown: true } }
+            }
         }
     }
 
@@ -97,35 +102,44 @@ impl<'v> Walk<'v> {
                 self.take(take, &mut held);
                 continue;
             };
-            let objects = self.values(over);
-            held.unknown |= objects.unknown;
-            for object in objects.list {
-                let Val::Key(key) = object else { continue };
-                let outer = self.it.replace(key);
-                match when.holds(self) {
-                    Truth::Yes => self.take(take, &mut held),
+            if self.is_known() {
+                held.unknown = true;
+                break;
+            }
+            let given = self.each(over, &mut |walk, object| {
+                let Val::Key(key) = object else { return false };
+                let outer = walk.it.replace(key);
+                match when.holds(walk) {
+                    Truth::Yes => walk.take(take, &mut held),
                     Truth::Unknown => held.unknown = true,
                     Truth::No => {}
                 }
-                self.it = outer;
-            }
+                walk.it = outer;
+                false
+            });
+            held.unknown |= given.unknown;
         }
         held
     }
 
     /// Adds the rights at the end of the path: names, or roles. A role that the policy does not know gives none.
     fn take(&mut self, path: &'v Path, held: &mut Held<'v>) {
-        let vals = self.values(path);
-        held.unknown |= vals.unknown;
-        for val in vals.list {
+        let given = self.each(path, &mut |walk, val| {
             match val {
                 Val::Text(right) => held.names.push(right),
-                Val::Key(role) if self.case.rights.roles.is_some() => match self.row(role) {
-                    Some(row) => held.roles.extend(self.case.rights.sets.get(row.name()).map(|set| (role, set))),
+                Val::Key(role) if walk.case.rights.roles.is_some() => match walk.row(role) {
+                    Some(row) => {
+                        if let Some(known) = walk.case.rights.sets.get(row.name()) {
+                            held.bits |= known.bits;
+                            held.roles.push((role, known));
+                        }
+                    }
                     None => held.unknown = true,
                 },
                 _ => {}
             }
-        }
+            false
+        });
+        held.unknown |= given.unknown;
     }
 }

@@ -1,8 +1,6 @@
 //! The roles of people and their places in projects.
 
-use smallvec::SmallVec;
-
-use super::{Val, Vals, Walk};
+use super::Walk;
 use crate::directory::{Cell, Membership, State};
 use crate::engine::condition::{RoleName, Truth};
 use crate::engine::resolve::Place;
@@ -12,13 +10,9 @@ use crate::model::id::Key;
 impl<'v> Walk<'v> {
     /// Whether the subject has a role in the project of the resource, where roles are records.
     pub(in crate::engine) fn has_role(&mut self, wanted: &RoleName) -> Truth {
-        let mut roles = Vals::default();
-        self.grants_into(self.case.subject, &mut roles, |grants| {
-            grants.roles.iter().map(|role| Val::Key(*role)).collect::<SmallVec<[_; 8]>>()
-        });
-        let mut truth = if roles.unknown { Truth::Unknown } else { Truth::No };
-        for role in roles.list {
-            let Val::Key(key) = role else { continue };
+        let Some(grants) = self.grants(self.case.subject) else { return Truth::Unknown };
+        let mut truth = Truth::No;
+        for key in grants.into_iter().flat_map(|grants| grants.roles.iter().copied()) {
             let Some(row) = self.row(key) else {
                 truth = Truth::Unknown;
                 continue;

@@ -111,7 +111,9 @@ fn entity(studio: &Studio, chance: &mut StdRng) -> Entity {
 }
 
 fn task(studio: &Studio, chance: &mut StdRng) -> Task {
-    let entity = existing(&studio.entities, chance).unwrap_or_else(|| entity_id(chance));
+    // One has many tasks: who may see it is found in a list that is long enough to be remembered.
+    let busiest = studio.entities.keys().next().filter(|_| chance.random_bool(0.5)).cloned();
+    let entity = busiest.or_else(|| existing(&studio.entities, chance)).unwrap_or_else(|| entity_id(chance));
     let project = studio.entities.get(&entity).map(|entity| entity.project.clone());
     Task {
         project: project.unwrap_or_else(|| project_id(chance)),
