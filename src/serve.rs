@@ -1,7 +1,7 @@
 //! The gRPC edge: listeners, the Authorization service, health, reflection.
 //!
 //! ```text
-//! connection ─► door (deadline, limits) ─► grpc ─► convert ─► authorizer ─► reply
+//! connection ─► door (deadline, limits) ─► grpc ─► convert ─► authorizer ─► encode, reply
 //! ```
 //!
 //! Invariant: wire types stop here; no room below knows them.
@@ -9,8 +9,9 @@
 mod batch;
 pub mod convert;
 mod deadline;
-mod door;
+pub mod door;
 pub mod drain;
+mod encode;
 pub mod error;
 mod grpc;
 pub mod guard_log;
@@ -74,7 +75,7 @@ pub struct Services {
 impl Services {
     /// Answers from `authorizer`, tells what `guard` did and `health` says, ends when `drain` says so.
     pub fn new(authorizer: Arc<Authorizer>, guard: Option<Kept>, health: HealthServer<Health>, drain: Drain) -> Self {
-        let door = Door::new(grpc::Service::new(authorizer, drain.clone()));
+        let door = Door::new(authorizer, drain.clone());
         Self { door, guard: GuardServer::new(Log(guard)), health, drain }
     }
 

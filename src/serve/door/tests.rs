@@ -9,17 +9,17 @@ use tonic_prost::ProstEncoder;
 use tower::Service as _;
 
 use super::*;
-use crate::authorizer::{Authorizer, Clock, Feed, Options};
+use crate::authorizer::{Clock, Feed, Options};
 use crate::engine::policy::Policy;
 use crate::proto::codec::Codec;
-use crate::serve::drain::Drain;
+use crate::proto::v1;
 
 /// A door to an empty mirror that never changes.
 fn door() -> Door {
     let authorizer = Authorizer::new(Policy::load("kitsu", None).unwrap(), Options::default(), Clock::system());
     authorizer.feed(Feed::Live);
     authorizer.known_equal(Instant::now());
-    Door::new(Service::new(authorizer, Drain::new(Duration::from_secs(1))))
+    Door::new(authorizer, Drain::new(Duration::from_secs(1)))
 }
 
 /// A question that waits for a revision, or does not.
