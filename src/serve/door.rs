@@ -101,10 +101,10 @@ impl tower::Service<Request<Body>> for Door {
             "Explain" => self.unary(request, grpc::explain),
             "ListActions" => self.unary(request, grpc::list_actions),
             "GetServerInfo" => self.unary(request, grpc::server_info),
-            "ListResources" => Call::refused(Refusal::NotYet("ListResources")),
-            "ListSubjects" => Call::refused(Refusal::NotYet("ListSubjects")),
-            "Watch" => Call::refused(Refusal::NotYet("Watch")),
-            _ => Call::refused(Refusal::NotYet("this call")),
+            "ListResources" => Call::refused(Refusal::NotYet("ListResources").into()),
+            "ListSubjects" => Call::refused(Refusal::NotYet("ListSubjects").into()),
+            "Watch" => Call::refused(Refusal::NotYet("Watch").into()),
+            _ => Call::refused(Status::unimplemented("")),
         }
     }
 }
@@ -129,9 +129,8 @@ impl StreamingService<Bytes> for CheckStream {
 // === impl Call ===
 
 impl Call {
-    fn refused(refusal: Refusal) -> Self {
-        let response = Status::from(refusal).into_http();
-        Self { answer: Box::pin(std::future::ready(Ok(response))), deadline: None }
+    fn refused(status: Status) -> Self {
+        Self { answer: Box::pin(std::future::ready(Ok(status.into_http()))), deadline: None }
     }
 }
 
