@@ -31,8 +31,8 @@ use tables::Tables;
 /// How many records that are read on first use are held at most; the oldest give way.
 pub const LAZY_RECORDS: usize = 100_000;
 
-/// The mirror of one tracker.
-#[derive(Debug)]
+/// The mirror of one tracker. Cloned for a batch that is too large to be applied in place.
+#[derive(Clone, Debug)]
 pub struct Directory {
     schema: Arc<Schema>,
     tables: Tables,

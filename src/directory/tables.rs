@@ -66,14 +66,14 @@ pub struct Grants {
     pub rights: Box<[Str]>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) table: KindNo,
     pub(super) id: Id,
     pub(super) state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
     pub(super) nodes: Vec<Node>,
     keys: FxHashMap<(KindNo, Id), Key>,
@@ -97,7 +97,7 @@ pub(super) struct Tables {
 }
 
 /// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lazy {
     order: BTreeMap<u64, Key>,
     places: FxHashMap<Key, u64>,
