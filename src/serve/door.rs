@@ -37,6 +37,8 @@ pub struct Door {
 /// One call.
 pub struct Call {
     answer: BoxFuture<Response<Body>, Infallible>,
+    /// Until the call is found to wait: most are answered at once and need no timer.
+    time_left: Option<Duration>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -60,7 +62,7 @@ impl Door {
     where
         A: Future<Output = Result<Vec<u8>, Refusal>> + Send + 'static,
     {
-        let deadline = deadline::of(request.headers()).map(|left| Box::pin(tokio::time::sleep(left)));
+        let time_left = deadline::of(request.headers());
         let core = Arc::clone(&self.core);
         let answer = Box::pin(async move {
             let call = tower::service_fn(|message: tonic::Request<Bytes>| {
@@ -69,12 +71,13 @@ impl Door {
             });
             Ok(plain().unary(call, request).await)
         });
-        Call { answer, deadline }
+        Call { answer, time_left, deadline: None }
     }
 
     fn check_stream(&self, request: Request<Body>) -> Call {
         let stream = CheckStream { core: Arc::clone(&self.core), time_left: deadline::of(request.headers()) };
-        Call { answer: Box::pin(async move { Ok(plain().streaming(stream, request).await) }), deadline: None }
+        let answer = Box::pin(async move { Ok(plain().streaming(stream, request).await) });
+        Call { answer, time_left: None, deadline: None }
     }
 }
 
@@ -92,9 +95,8 @@ impl tower::Service<Request<Body>> for Door {
     }
 
     fn call(&mut self, request: Request<Body>) -> Call {
-        let path = request.uri().path();
-        let method = path.rsplit_once('/').map_or(path, |(_, method)| method);
-        match method {
+        let path = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(Self::NAME));
+        match path.and_then(|path| path.strip_prefix('/')).unwrap_or_default() {
             "Check" => self.unary(request, grpc::check),
             "BatchCheck" => self.unary(request, batch::check),
             "CheckStream" => self.check_stream(request),
@@ -130,7 +132,7 @@ impl StreamingService<Bytes> for CheckStream {
 
 impl Call {
     fn refused(status: Status) -> Self {
-        Self { answer: Box::pin(std::future::ready(Ok(status.into_http()))), deadline: None }
+        Self { answer: Box::pin(std::future::ready(Ok(status.into_http()))), time_left: None, deadline: None }
     }
 }
 
@@ -140,6 +142,9 @@ impl Future for Call {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Poll::Ready(Ok(response)) = self.answer.as_mut().poll(cx) {
             return Poll::Ready(Ok(with_own_status(response)));
+        }
+        if let Some(left) = self.time_left.take() {
+            self.deadline = Some(Box::pin(tokio::time::sleep(left)));
         }
         let Some(deadline) = &mut self.deadline else { return Poll::Pending };
         deadline.as_mut().poll(cx).map(|()| {
@@ -160,6 +165,6 @@ fn with_own_status(response: Response<Body>) -> Response<Body> {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("deadline", &self.deadline.is_some()).finish_non_exhaustive()
+        f.debug_struct("Call").field("time_left", &self.time_left).finish_non_exhaustive()
     }
 }
