@@ -16,6 +16,9 @@ use prost_types::{Struct, Value};
 
 use super::v1::Consistency;
 
+/// The most items of a batch that are kept: a few bytes each on the wire, some hundred in memory.
+pub const MOST_ITEMS: usize = 10_000;
+
 /// See [`v1::Subject`](super::v1::Subject).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Subject<'a> {
@@ -61,6 +64,8 @@ pub struct BatchCheckRequest<'a> {
     pub context: Option<Struct>,
     pub consistency: Option<Consistency>,
     pub items: Vec<CheckRequest<'a>>,
+    /// Items beyond [`MOST_ITEMS`]: they were read like the others, and not kept.
+    pub more_items: usize,
 }
 
 /// See [`v1::ListActionsRequest`](super::v1::ListActionsRequest).
@@ -171,6 +176,10 @@ impl<'a> Fields<'a> for BatchCheckRequest<'a> {
             3 => field.view(&mut self.resource).map_err(within("BatchCheckRequest", "resource")),
             4 => field.owned(&mut self.context).map_err(within("BatchCheckRequest", "context")),
             5 => field.owned(&mut self.consistency).map_err(within("BatchCheckRequest", "consistency")),
+            6 if self.items.len() == MOST_ITEMS => {
+                self.more_items += 1;
+                field.merge_into(&mut CheckRequest::default()).map_err(within("BatchCheckRequest", "items"))
+            }
             6 => field.views(&mut self.items).map_err(within("BatchCheckRequest", "items")),
             _ => field.skip(),
         }
@@ -222,6 +231,10 @@ impl<'a, B: Buf> Field<'a, '_, B> {
     }
 
     fn views<M: Fields<'a> + Default>(self, to: &mut Vec<M>) -> Result<(), DecodeError> {
+        if to.is_empty() {
+            // About as many as follow, if they are as short as a short question.
+            to.reserve((self.buf.remaining() / 32).clamp(1, 256));
+        }
         to.push(M::default());
         match to.last_mut() {
             Some(message) => self.merge_into(message),

@@ -30,10 +30,10 @@ const ANSWER_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 pub(super) async fn check(core: Arc<Core>, message: Bytes) -> Result<Vec<u8>, Refusal> {
     let batch = BatchCheckRequest::read(&message)?;
     let items = &batch.items;
-    if items.len() > MAX_BATCH_ITEMS {
+    if batch.more_items > 0 {
         return Err(Refusal::Limit {
             field: "items",
-            found: items.len(),
+            found: items.len() + batch.more_items,
             limit: MAX_BATCH_ITEMS,
             unit: "items (`batch_items`)",
         });

@@ -78,7 +78,8 @@ impl<'a> Defaults<'a> {
     /// # Errors
     /// Where one is malformed or over a limit: the batch as a whole is then refused.
     pub fn read(batch: &view::BatchCheckRequest<'a>) -> Result<Self, Refusal> {
-        let view::BatchCheckRequest { subject, action, resource, context, consistency, items: _ } = batch;
+        let view::BatchCheckRequest { subject, action, resource, context, consistency, items: _, more_items: _ } =
+            batch;
         Ok(Self {
             subject: subject.as_ref().map(read_subject).transpose()?,
             action: action.as_ref().map(read_action).transpose()?,

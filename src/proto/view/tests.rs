@@ -39,7 +39,11 @@ fn check(view: CheckRequest<'_>) -> v1::CheckRequest {
 }
 
 fn batch(view: BatchCheckRequest<'_>) -> v1::BatchCheckRequest {
-    let BatchCheckRequest { subject: who, action: what, resource: which, context, consistency, items } = view;
+    let BatchCheckRequest { subject: who, action: what, resource: which, context, consistency, items, more_items: 0 } =
+        view
+    else {
+        panic!("so many items are not made here")
+    };
     v1::BatchCheckRequest {
         subject: who.map(subject),
         action: what.map(action),
@@ -251,4 +255,15 @@ fn what_is_left_out_of_the_second_stays() {
     let request = [field(1, 2, &field(2, 2, b"ada")), field(1, 2, &field(1, 2, b"login"))].concat();
     let subject = CheckRequest::read(&request).unwrap().subject;
     assert_eq!(subject, Some(Subject { r#type: "login", id: "ada" }));
+}
+
+#[test]
+fn items_that_are_too_many_are_counted_and_not_kept() {
+    let item = field(6, 2, &field(6, 2, b"x"));
+    let mut bytes = item.repeat(MOST_ITEMS + 3);
+    let batch = BatchCheckRequest::read(&bytes).unwrap();
+    assert_eq!((batch.items.len(), batch.more_items), (MOST_ITEMS, 3));
+    bytes.extend(field(6, 2, &field(6, 2, &[0xff])));
+    let refused = v1::BatchCheckRequest::decode(&bytes[..]).unwrap_err();
+    assert_eq!(BatchCheckRequest::read(&bytes).unwrap_err(), refused, "nor are they passed over");
 }
