@@ -75,7 +75,7 @@ fn authorizer(criterion: &mut Criterion) {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("builds");
     group.bench_function("200 actions of an object: one list", |bencher| {
-        bencher.iter(|| runtime.block_on(platform.list_actions(&about)).expect("is a kind").answers.len());
+        bencher.iter(|| runtime.block_on(platform.list_actions(&about)).expect("is a kind").verdicts.len());
     });
 
     // More questions than have room, so that each is looked for in vain, decided and kept.

@@ -29,7 +29,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashSet;
 use tokio::sync::Notify;
 
-pub use answer::{Actions, Answer, Explanation, Freshness};
+pub use answer::{Actions, Answer, Explanation, Freshness, Verdict, Verdicts};
 pub use clock::Clock;
 pub use freshness::{Feed, State};
 pub use info::Status;

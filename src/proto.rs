@@ -3,6 +3,7 @@
 //! Invariant: only `serve`, `cli` and `tracker/ingest` know these types.
 
 pub mod codec;
+pub mod view;
 
 /// Messages, client and server of the package `stagedoor.v1`.
 #[allow(

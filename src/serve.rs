@@ -1,7 +1,7 @@
 //! The gRPC edge: listeners, the Authorization service, health, reflection.
 //!
 //! ```text
-//! connection ─► door (deadline, limits) ─► grpc ─► convert ─► authorizer ─► reply
+//! connection ─► door (deadline, limits) ─► grpc ─► convert ─► authorizer ─► encode, reply
 //! ```
 //!
 //! Invariant: wire types stop here; no room below knows them.
@@ -11,6 +11,7 @@ pub mod convert;
 mod deadline;
 pub mod door;
 pub mod drain;
+mod encode;
 pub mod error;
 mod grpc;
 pub mod guard_log;
@@ -35,11 +36,11 @@ use self::guard_log::{Kept, Log};
 use self::health::Health;
 use self::listen::{Address, Incoming, Listener};
 use crate::authorizer::Authorizer;
-use crate::proto;
 use crate::proto::v1::guard_server::GuardServer;
+use crate::proto::{self, view};
 
 /// The most items of a BatchCheck.
-pub const MAX_BATCH_ITEMS: usize = 10_000;
+pub const MAX_BATCH_ITEMS: usize = view::MOST_ITEMS;
 /// The largest request message, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -17,10 +17,25 @@ pub struct Answer {
     pub cached: bool,
 }
 
+/// The answer to one of many questions: an [`Answer`] but for its freshness.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub decision: Decision,
+    pub said: Arc<Said>,
+    pub cached: bool,
+}
+
+/// The answers to many questions, in their order: all from one revision.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    pub verdicts: Vec<Verdict>,
+    pub freshness: Freshness,
+}
+
 /// The actions that apply to a resource, in their order, and how each was decided: all from one revision.
 #[derive(Clone, Debug)]
 pub struct Actions {
-    pub answers: Vec<(Listed, Answer)>,
+    pub verdicts: Vec<(Listed, Verdict)>,
     pub freshness: Freshness,
 }
 
@@ -44,4 +59,13 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// The nearest grants.
     pub would_allow: Vec<String>,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(super) fn new(verdict: Verdict, freshness: Freshness) -> Self {
+        let Verdict { decision, said, cached } = verdict;
+        Self { decision, said, freshness, cached }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::answer::{Actions, Answer, Explanation, Freshness};
+use super::answer::{Actions, Answer, Explanation, Freshness, Verdict, Verdicts};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
 use crate::engine::{Explained, Resolved, Said, decide, decide_unless, explain, named, resolve, resolve_told, unknown};
@@ -51,8 +51,10 @@ impl Authorizer {
         if let Some(answer) = self.check_now(query) {
             return answer;
         }
-        let answers = self.check_batch(std::slice::from_ref(query)).await;
-        answers.into_iter().next().unwrap_or_else(|| self.refusal(Reason::Indeterminate))
+        let Verdicts { verdicts, freshness } = Box::pin(self.check_batch(std::slice::from_ref(query))).await;
+        let code = Reason::Indeterminate;
+        let lost = || Verdict { decision: Decision::deny(code), said: Said::of(code), cached: false };
+        Answer::new(verdicts.into_iter().next().unwrap_or_else(lost), freshness)
     }
 
     /// Decides one question if nothing has to be waited for.
@@ -73,13 +75,13 @@ impl Authorizer {
     }
 
     /// Decides many questions from one revision of the mirror, in their order.
-    pub async fn check_batch(&self, queries: &[Query<'_>]) -> Vec<Answer> {
+    pub async fn check_batch(&self, queries: &[Query<'_>]) -> Verdicts {
         self.prepare(queries).await;
         let mut patience = Patience::default();
         loop {
-            let (answers, missing, under_way) = self.look_at_all(queries, patience.unreadable);
+            let (verdicts, missing, under_way) = self.look_at_all(queries, patience.unreadable);
             if !self.wait(missing, under_way, &mut patience).await {
-                return answers;
+                return verdicts;
             }
         }
     }
@@ -158,34 +160,31 @@ impl Authorizer {
         let mirror = self.mirror.read();
         let listed = mirror.policy.list(mirror.directory.view(), query)?;
         let queries: Vec<_> = listed.iter().map(|listed| query.about(&listed.action, &listed.field)).collect();
-        let (answers, missing, under_way) = self.look_at_each(&mirror, &queries, told);
+        let (Verdicts { verdicts, freshness }, missing, under_way) = self.look_at_each(&mirror, &queries, told);
         drop(queries);
-        let freshness = self.freshness(mirror.directory.revision(), self.age.moment());
-        Some((Actions { answers: listed.into_iter().zip(answers).collect(), freshness }, missing, under_way))
+        Some((Actions { verdicts: listed.into_iter().zip(verdicts).collect(), freshness }, missing, under_way))
     }
 
-    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
+    fn look_at_all(&self, queries: &[Query<'_>], told: bool) -> (Verdicts, Vec<ObjectRef>, UnderWay) {
         self.look_at_each(&self.mirror.read(), queries, told)
     }
 
-    fn look_at_each(
-        &self,
-        mirror: &Mirror,
-        queries: &[Query<'_>],
-        told: bool,
-    ) -> (Vec<Answer>, Vec<ObjectRef>, UnderWay) {
+    fn look_at_each(&self, mirror: &Mirror, queries: &[Query<'_>], told: bool) -> (Verdicts, Vec<ObjectRef>, UnderWay) {
         let mut missing = Vec::new();
         let mut under_way = UnderWay::Nothing;
-        let answers = queries.iter().map(|query| {
+        // Nothing is applied while the guard is held: one moment for all.
+        let moment = self.age.moment();
+        let verdicts = queries.iter().map(|query| {
             let mut look = self.look(mirror, query, told);
             under_way = under_way.max(look.under_way);
             missing.append(&mut look.missing);
-            self.answer(mirror, &look, query)
+            self.verdict(mirror, &look, query, moment)
         });
-        let answers = answers.collect();
+        let verdicts = verdicts.collect();
         missing.sort_unstable();
         missing.dedup();
-        (answers, missing, under_way)
+        let freshness = self.freshness(mirror.directory.revision(), moment);
+        (Verdicts { verdicts, freshness }, missing, under_way)
     }
 
     /// `told`: the tracker could not be read, so that what the caller tells stands for the record.
@@ -281,27 +280,17 @@ impl Authorizer {
 
     fn answer(&self, mirror: &Mirror, look: &Look, query: &Query<'_>) -> Answer {
         let moment = self.age.moment();
+        let verdict = self.verdict(mirror, look, query, moment);
+        Answer::new(verdict, self.freshness(mirror.directory.revision(), moment))
+    }
+
+    fn verdict(&self, mirror: &Mirror, look: &Look, query: &Query<'_>, moment: Moment) -> Verdict {
         let bound = self.age.bound(query.consistency.max_staleness);
         // What is under way is newer than what was decided from: the answer is as old as the mirror says, and may be
         // too old for this caller.
         let fresh = moment.age.is_some_and(|age| age <= bound);
         let decision = if fresh { look.decision } else { Decision::deny(Reason::Stale) };
-        Answer {
-            decision,
-            said: mirror.policy.said(decision),
-            freshness: self.freshness(mirror.directory.revision(), moment),
-            cached: look.cached && fresh,
-        }
-    }
-
-    fn refusal(&self, code: Reason) -> Answer {
-        let revision = self.mirror.read().directory.revision();
-        Answer {
-            decision: Decision::deny(code),
-            said: Said::of(code),
-            freshness: self.freshness(revision, self.age.moment()),
-            cached: false,
-        }
+        Verdict { decision, said: mirror.policy.said(decision), cached: look.cached && fresh }
     }
 
     fn freshness(&self, revision: u64, moment: Moment) -> Freshness {

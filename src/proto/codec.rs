@@ -1,14 +1,14 @@
-//! Reads and writes protobuf messages, and says what is wrong with bytes that are none.
+//! Reads and writes messages: by `prost`, or as the bytes that they are.
 
 use std::marker::PhantomData;
 
-use bytes::Buf as _;
+use bytes::{Buf as _, BufMut as _, Bytes};
 use prost::{DecodeError, Message};
 use tonic::Status;
-use tonic::codec::{self, DecodeBuf};
+use tonic::codec::{self, DecodeBuf, EncodeBuf};
 use tonic_prost::ProstEncoder;
 
-/// The codec of all calls: bytes that are no such message are the caller's fault (INVALID_ARGUMENT).
+/// The codec of calls whose messages `prost` reads and writes: bytes that are no such message are the caller's fault (INVALID_ARGUMENT).
 #[derive(Debug)]
 pub struct Codec<T, U>(PhantomData<(T, U)>);
 
@@ -16,13 +16,9 @@ pub struct Codec<T, U>(PhantomData<(T, U)>);
 #[derive(Debug)]
 pub struct Strict<U>(PhantomData<U>);
 
-/// A codec for request streams: bytes that are no such message spoil only their own item.
-#[derive(Debug)]
-pub struct LenientCodec<T, U>(PhantomData<(T, U)>);
-
-/// The decoder of [`LenientCodec`].
-#[derive(Debug)]
-pub struct Lenient<U>(PhantomData<U>);
+/// The codec of calls that read and write their messages themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
 
 // === impl Codec ===
 
@@ -60,42 +56,39 @@ impl<U: Message + Default> codec::Decoder for Strict<U> {
     }
 }
 
-// === impl LenientCodec ===
+// === impl Plain ===
 
-impl<T, U> Default for LenientCodec<T, U> {
-    fn default() -> Self {
-        Self(PhantomData)
+impl codec::Codec for Plain {
+    type Encode = Vec<u8>;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
     }
 }
 
-impl<T, U> codec::Codec for LenientCodec<T, U>
-where
-    T: Message + Send + 'static,
-    U: Message + Default + Send + 'static,
-{
-    type Encode = T;
-    type Decode = Result<U, DecodeError>;
-    type Encoder = ProstEncoder<T>;
-    type Decoder = Lenient<U>;
-
-    fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::default()
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        Lenient(PhantomData)
-    }
-}
-
-impl<U: Message + Default> codec::Decoder for Lenient<U> {
-    type Item = Result<U, DecodeError>;
+impl codec::Encoder for Plain {
+    type Item = Vec<u8>;
     type Error = Status;
 
-    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Self::Item>, Status> {
-        let item = U::decode(&mut *bytes);
-        // What a failed read left over belongs to this item: the next one begins behind it.
-        bytes.advance(bytes.remaining());
-        Ok(Some(item))
+    fn encode(&mut self, message: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put_slice(&message);
+        Ok(())
+    }
+}
+
+impl codec::Decoder for Plain {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
 

@@ -13,7 +13,7 @@ use super::error::Refusal;
 use crate::model::id::{Id, Str};
 use crate::model::query::{Consistency, Query, Subject};
 use crate::model::value::Value;
-use crate::proto::v1;
+use crate::proto::{v1, view};
 
 /// The longest id, name or other text of a request, in bytes.
 pub const MAX_TEXT: usize = 1_024;
@@ -52,7 +52,7 @@ struct Resource<'a> {
 ///
 /// # Errors
 /// Where a field is missing, malformed or over a limit.
-pub fn query(request: &v1::CheckRequest) -> Result<Query<'_>, Refusal> {
+pub fn query<'a>(request: &view::CheckRequest<'a>) -> Result<Query<'a>, Refusal> {
     read(request, None)
 }
 
@@ -60,8 +60,8 @@ pub fn query(request: &v1::CheckRequest) -> Result<Query<'_>, Refusal> {
 ///
 /// # Errors
 /// Where a field is missing, malformed or over a limit.
-pub fn list(request: &v1::ListActionsRequest) -> Result<Query<'_>, Refusal> {
-    let v1::ListActionsRequest { subject, resource, context, include_denied: _ } = request;
+pub fn list<'a>(request: &view::ListActionsRequest<'a>) -> Result<Query<'a>, Refusal> {
+    let view::ListActionsRequest { subject, resource, context, include_denied: _ } = request;
     let subject = read_subject(subject.as_ref().ok_or_else(|| missing("subject"))?)?;
     let Resource { kind, id, project, properties, complete } =
         read_resource(resource.as_ref().ok_or_else(|| missing("resource"))?)?;
@@ -77,8 +77,9 @@ impl<'a> Defaults<'a> {
     ///
     /// # Errors
     /// Where one is malformed or over a limit: the batch as a whole is then refused.
-    pub fn read(batch: &'a v1::BatchCheckRequest) -> Result<Self, Refusal> {
-        let v1::BatchCheckRequest { subject, action, resource, context, consistency, items: _ } = batch;
+    pub fn read(batch: &view::BatchCheckRequest<'a>) -> Result<Self, Refusal> {
+        let view::BatchCheckRequest { subject, action, resource, context, consistency, items: _, more_items: _ } =
+            batch;
         Ok(Self {
             subject: subject.as_ref().map(read_subject).transpose()?,
             action: action.as_ref().map(read_action).transpose()?,
@@ -92,7 +93,7 @@ impl<'a> Defaults<'a> {
     ///
     /// # Errors
     /// Where a field is missing, malformed or over a limit.
-    pub fn query(&'a self, item: &'a v1::CheckRequest) -> Result<Query<'a>, Refusal> {
+    pub fn query<'d>(&'d self, item: &view::CheckRequest<'d>) -> Result<Query<'d>, Refusal> {
         read(item, Some(self))
     }
 }
@@ -117,8 +118,8 @@ impl Resource<'_> {
 
 // === the parts of a request ===
 
-fn read<'a>(item: &'a v1::CheckRequest, defaults: Option<&'a Defaults<'a>>) -> Result<Query<'a>, Refusal> {
-    let v1::CheckRequest { subject, action, resource, context, consistency, correlation_id } = item;
+fn read<'a>(item: &view::CheckRequest<'a>, defaults: Option<&'a Defaults<'_>>) -> Result<Query<'a>, Refusal> {
+    let view::CheckRequest { subject, action, resource, context, consistency, correlation_id } = item;
     text("correlation_id", correlation_id)?;
     let subject = match subject {
         Some(subject) => read_subject(subject)?,
@@ -151,10 +152,10 @@ fn read<'a>(item: &'a v1::CheckRequest, defaults: Option<&'a Defaults<'a>>) -> R
     Ok(Query { subject, action: name, field, value, kind, id, project, properties, complete, context, consistency })
 }
 
-fn read_subject(subject: &v1::Subject) -> Result<Subject<'_>, Refusal> {
-    let v1::Subject { r#type, id } = subject;
+fn read_subject<'a>(subject: &view::Subject<'a>) -> Result<Subject<'a>, Refusal> {
+    let view::Subject { r#type, id } = *subject;
     let id = required("subject.id", id)?;
-    match r#type.as_str() {
+    match r#type {
         "" | "person" => Ok(Subject::Person(id)),
         "login" => Ok(Subject::Login(id)),
         "email" => Ok(Subject::Email(id)),
@@ -166,8 +167,8 @@ fn read_subject(subject: &v1::Subject) -> Result<Subject<'_>, Refusal> {
     }
 }
 
-fn read_action(action: &v1::Action) -> Result<Action<'_>, Refusal> {
-    let v1::Action { name, field, value } = action;
+fn read_action<'a>(action: &view::Action<'a>) -> Result<Action<'a>, Refusal> {
+    let view::Action { name, field, value } = action;
     let value = match value {
         Some(value) => Some(Cow::Owned(Reader::new("action.value").value(value, 1)?)),
         None => None,
@@ -175,8 +176,8 @@ fn read_action(action: &v1::Action) -> Result<Action<'_>, Refusal> {
     Ok(Action { name: required("action.name", name)?, field: text("action.field", field)?, value })
 }
 
-fn read_resource(resource: &v1::Resource) -> Result<Resource<'_>, Refusal> {
-    let v1::Resource { r#type, id, project, properties, complete } = resource;
+fn read_resource<'a>(resource: &view::Resource<'a>) -> Result<Resource<'a>, Refusal> {
+    let view::Resource { r#type, id, project, properties, complete } = resource;
     let properties = match properties {
         Some(fields) => Some(Cow::Owned(read_struct("resource.properties", fields)?)),
         None => None,

@@ -1,9 +1,10 @@
 //! The one table from what is wrong with a call to the status that it gets.
 
+use prost::DecodeError;
 use tonic::{Code, Status};
 
 use super::MAX_MESSAGE_BYTES;
-use crate::proto::v1::ItemError;
+use crate::proto::codec;
 
 /// Why a call, or one item of it, is not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,10 +60,11 @@ impl Refusal {
             code => Self::Wire { code, message: status.message().to_owned() },
         }
     }
+}
 
-    /// The error of one item, where the others are answered.
-    pub fn item(&self) -> ItemError {
-        ItemError { code: i32::from(self.code()), message: self.to_string() }
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        Self::Unreadable(codec::problem(&error))
     }
 }
 

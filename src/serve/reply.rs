@@ -1,70 +1,44 @@
-//! From an answer to the wire.
+//! From an answer to a message, where messages are few: Explain, ListActions, GetServerInfo. The others: `encode`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::Refusal;
-use crate::authorizer::{self, Actions, Answer, Explanation, Freshness};
-use crate::engine::{Listed, Step, StepOutcome};
+use super::grpc::CallId;
+use crate::authorizer::{self, Actions, Answer, Explanation, Freshness, Verdict};
+use crate::engine::{Listed, Said, Step, StepOutcome};
 use crate::model::decision::{Decision, Reason};
 use crate::proto::v1;
 
 /// One answer, with all that a call of its own carries.
-pub(super) fn check(answer: &Answer, correlation_id: String, call_id: String) -> v1::CheckResponse {
-    v1::CheckResponse {
-        freshness: Some(freshness(&answer.freshness)),
-        call_id,
-        ..batch_item(answer, correlation_id, true)
-    }
-}
-
-/// One answer within a batch, which tells freshness and call id once for all. `spoken`: with its sentence.
-pub(super) fn batch_item(answer: &Answer, correlation_id: String, spoken: bool) -> v1::CheckResponse {
-    let text = if spoken { answer.said.text.clone() } else { String::new() };
+pub(super) fn check(answer: &Answer, correlation_id: &str, call_id: &CallId) -> v1::CheckResponse {
     v1::CheckResponse {
         decision: decision(answer.decision).into(),
-        reason: Some(v1::Reason {
-            code: reason_code(answer.decision.code).into(),
-            text,
-            rule: answer.said.rule.clone(),
-        }),
-        freshness: None,
-        correlation_id,
-        call_id: String::new(),
+        reason: Some(reason(answer.decision, &answer.said)),
+        freshness: Some(freshness(&answer.freshness)),
+        correlation_id: correlation_id.to_owned(),
+        call_id: call_id.to_string(),
         cached: answer.cached,
         error: None,
     }
 }
 
-/// An item that could not be decided. It is a denial for those who do not look at `error`.
-pub(super) fn refused(refusal: &Refusal, correlation_id: String, call_id: String) -> v1::CheckResponse {
-    v1::CheckResponse {
-        decision: v1::Decision::Deny.into(),
-        error: Some(refusal.item()),
-        correlation_id,
-        call_id,
-        ..v1::CheckResponse::default()
-    }
-}
-
 /// Which actions there are: those that are allowed, or all.
 pub(super) fn actions(actions: Actions, include_denied: bool) -> v1::ListActionsResponse {
-    let entry = |(listed, answer): (Listed, Answer)| {
+    let entry = |(listed, verdict): (Listed, Verdict)| {
         let Listed { action, field, label } = listed;
-        let v1::CheckResponse { decision, reason, .. } = batch_item(&answer, String::new(), true);
         v1::list_actions_response::Entry {
             action: Some(v1::Action { name: action.into(), field: field.into(), value: None }),
-            decision,
-            reason,
+            decision: decision(verdict.decision).into(),
+            reason: Some(reason(verdict.decision, &verdict.said)),
             label,
         }
     };
-    let Actions { answers, freshness: fresh } = actions;
-    let wanted = answers.into_iter().filter(|(_, answer)| include_denied || answer.decision.allowed());
+    let Actions { verdicts, freshness: fresh } = actions;
+    let wanted = verdicts.into_iter().filter(|(_, verdict)| include_denied || verdict.decision.allowed());
     v1::ListActionsResponse { actions: wanted.map(entry).collect(), freshness: Some(freshness(&fresh)) }
 }
 
 /// The answer and why.
-pub(super) fn explain(explanation: Explanation, correlation_id: String, call_id: String) -> v1::ExplainResponse {
+pub(super) fn explain(explanation: Explanation, correlation_id: &str, call_id: &CallId) -> v1::ExplainResponse {
     let Explanation { answer, steps, would_allow } = explanation;
     v1::ExplainResponse {
         result: Some(check(&answer, correlation_id, call_id)),
@@ -103,18 +77,21 @@ pub(super) fn duration(length: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(length).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
 }
 
-fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+/// A point in time.
+pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     // A clock before 1970 is told as 1970: older than every bound.
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = i32::try_from(since.subsec_nanos()).unwrap_or_default();
     prost_types::Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or_default(), nanos }
 }
 
-fn decision(decision: Decision) -> v1::Decision {
+/// Yes or no.
+pub(super) fn decision(decision: Decision) -> v1::Decision {
     if decision.allowed() { v1::Decision::Allow } else { v1::Decision::Deny }
 }
 
-fn reason_code(code: Reason) -> v1::ReasonCode {
+/// Why, for programs.
+pub(super) fn reason_code(code: Reason) -> v1::ReasonCode {
     match code {
         Reason::Granted => v1::ReasonCode::Granted,
         Reason::NoGrant => v1::ReasonCode::NoGrant,
@@ -129,6 +106,10 @@ fn reason_code(code: Reason) -> v1::ReasonCode {
         Reason::Quarantined => v1::ReasonCode::Quarantined,
         Reason::InvalidPolicy => v1::ReasonCode::InvalidPolicy,
     }
+}
+
+fn reason(decision: Decision, said: &Said) -> v1::Reason {
+    v1::Reason { code: reason_code(decision.code).into(), text: said.text.clone(), rule: said.rule.clone() }
 }
 
 fn step(step: Step) -> v1::Step {

@@ -12,16 +12,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
-use prost::{DecodeError, Message as _};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
 use super::error::Refusal;
-use super::grpc::Core;
-use super::{convert, reply};
-use crate::proto::{codec, v1};
+use super::grpc::{self, Core};
+use super::{convert, encode};
+use crate::proto::view::{CheckRequest, View as _};
 
 /// So many requests are taken before the first of them is answered; then the caller is slowed down.
 const WINDOW: usize = 128;
@@ -46,8 +46,8 @@ pub(super) struct Answers<S> {
 }
 
 enum Slot {
-    Ready(v1::CheckResponse),
-    Waiting { check: BoxFuture<'static, v1::CheckResponse>, bytes: usize },
+    Ready(Vec<u8>),
+    Waiting { check: BoxFuture<'static, Vec<u8>>, bytes: usize },
 }
 
 enum Ending {
@@ -57,23 +57,6 @@ enum Ending {
     Soon { idle: Pin<Box<Sleep>>, latest: Instant },
     /// No more requests are taken; when all are answered, the stream ends with this.
     Now(Refusal),
-}
-
-/// A request of a stream, or what is wrong with its bytes.
-pub(super) trait Item {
-    fn into_request(self) -> Result<v1::CheckRequest, DecodeError>;
-}
-
-impl Item for v1::CheckRequest {
-    fn into_request(self) -> Result<v1::CheckRequest, DecodeError> {
-        Ok(self)
-    }
-}
-
-impl Item for Result<v1::CheckRequest, DecodeError> {
-    fn into_request(self) -> Self {
-        self
-    }
 }
 
 // === impl Answers ===
@@ -86,24 +69,16 @@ impl<S> Answers<S> {
     }
 
     /// Starts a check. `Some` when its answer is there at once.
-    fn start(&mut self, item: impl Item, cx: &mut Context<'_>) -> Option<v1::CheckResponse> {
-        let core = &self.core;
-        let request = match item.into_request() {
-            Ok(request) => request,
-            Err(error) => {
-                let refusal = Refusal::Unreadable(codec::problem(&error));
-                return Some(reply::refused(&refusal, String::new(), core.call_id()));
-            }
-        };
-        let checked = convert::query(&request).map(|query| core.authorizer.check_now(&query));
-        match checked {
-            Ok(Some(answer)) => Some(reply::check(&answer, request.correlation_id, core.call_id())),
-            Err(refusal) => Some(reply::refused(&refusal, request.correlation_id, core.call_id())),
-            Ok(None) => {
-                let bytes = request.encoded_len();
-                let mut check = answer(Arc::clone(core), request).boxed();
+    fn start(&mut self, message: &Bytes, cx: &mut Context<'_>) -> Option<Vec<u8>> {
+        match now(&self.core, message) {
+            Some(answer) => Some(answer),
+            None => {
+                // A copy: what came with it in one piece need not wait with it.
+                let message = Bytes::copy_from_slice(message);
+                let bytes = message.len();
+                let mut check = wait(Arc::clone(&self.core), message).boxed();
                 match check.poll_unpin(cx) {
-                    Poll::Ready(response) => Some(response),
+                    Poll::Ready(answer) => Some(answer),
                     Poll::Pending => {
                         self.held += bytes;
                         self.window.push_back(Slot::Waiting { check, bytes });
@@ -127,7 +102,7 @@ impl<S> Answers<S> {
     }
 
     /// The answer to the oldest request, if it is there.
-    fn oldest(&mut self) -> Option<v1::CheckResponse> {
+    fn oldest(&mut self) -> Option<Vec<u8>> {
         match self.window.pop_front()? {
             Slot::Ready(response) => Some(response),
             waiting @ Slot::Waiting { .. } => {
@@ -143,7 +118,7 @@ impl<S> Answers<S> {
     }
 
     /// Ends the stream whose time ran out; what still waits is no longer waited for.
-    fn give_up(&mut self) -> Poll<Option<Result<v1::CheckResponse, Status>>> {
+    fn give_up(&mut self) -> Poll<Option<Result<Vec<u8>, Status>>> {
         self.window.clear();
         self.held = 0;
         self.open = false;
@@ -172,12 +147,8 @@ impl<S> Answers<S> {
     }
 }
 
-impl<S, I> Stream for Answers<S>
-where
-    S: Stream<Item = Result<I, Status>> + Unpin,
-    I: Item,
-{
-    type Item = Result<v1::CheckResponse, Status>;
+impl<S: Stream<Item = Result<Bytes, Status>> + Unpin> Stream for Answers<S> {
+    type Item = Result<Vec<u8>, Status>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -211,11 +182,11 @@ where
                 break;
             }
             match Pin::new(&mut this.requests).poll_next(cx) {
-                Poll::Ready(Some(Ok(item))) => {
+                Poll::Ready(Some(Ok(message))) => {
                     if let Ending::Soon { .. } = this.ending {
                         this.follow_drain(cx, true);
                     }
-                    match this.start(item, cx) {
+                    match this.start(&message, cx) {
                         Some(response) if this.window.is_empty() => {
                             this.in_a_row += 1;
                             return Poll::Ready(Some(Ok(response)));
@@ -251,14 +222,30 @@ impl<S> fmt::Debug for Answers<S> {
     }
 }
 
-/// The answer to a request that has to wait; never fails, so that the others are answered.
-async fn answer(core: Arc<Core>, request: v1::CheckRequest) -> v1::CheckResponse {
-    let checked = match convert::query(&request) {
-        Ok(query) => core.check(&query).await,
-        Err(refusal) => Err(refusal),
+/// The answer to a request that need not wait; never a failure, so that the others are answered.
+fn now(core: &Core, message: &[u8]) -> Option<Vec<u8>> {
+    let refused =
+        |refusal: &Refusal, correlation_id: &str| Some(encode::refused(refusal, correlation_id, &core.call_id()));
+    let request = match CheckRequest::read(message) {
+        Ok(request) => request,
+        Err(error) => return refused(&error.into(), ""),
     };
-    match checked {
-        Ok(answer) => reply::check(&answer, request.correlation_id, core.call_id()),
-        Err(refusal) => reply::refused(&refusal, request.correlation_id, core.call_id()),
+    match convert::query(&request) {
+        Ok(query) => {
+            let answer = core.authorizer.check_now(&query)?;
+            Some(encode::check(&answer, request.correlation_id, &core.call_id()))
+        }
+        Err(refusal) => refused(&refusal, request.correlation_id),
+    }
+}
+
+/// The same where it has to wait.
+async fn wait(core: Arc<Core>, message: Bytes) -> Vec<u8> {
+    match grpc::check(Arc::clone(&core), message.clone()).await {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            let correlation_id = CheckRequest::read(&message).map_or("", |request| request.correlation_id);
+            encode::refused(&refusal, correlation_id, &core.call_id())
+        }
     }
 }

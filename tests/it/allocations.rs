@@ -1,4 +1,5 @@
-//! Neither a decision nor an answer from the cache asks the allocator for anything.
+//! Neither a decision nor an answer from the cache asks the allocator for anything; a whole call does for what the
+//! transport needs.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -229,5 +230,90 @@ fn nor_does_one_by_declared_actions() {
             });
             assert_eq!(allocated.count_total, 0, "{query:?}");
         }
+    }
+}
+
+/// A call as it comes over the wire, and what it needs of the allocator until its answer is written.
+mod calls {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use bytes::{BufMut as _, Bytes, BytesMut};
+    use http::{Request, Response};
+    use prost::Message;
+    use stagedoor::proto::v1;
+    use stagedoor::serve::door::Door;
+    use stagedoor::serve::drain::Drain;
+    use tonic::body::Body;
+    use tower::Service as _;
+
+    use super::*;
+
+    fn question() -> v1::CheckRequest {
+        v1::CheckRequest {
+            subject: Some(v1::Subject { r#type: String::new(), id: "bo".into() }),
+            action: Some(v1::Action { name: "comment".into(), ..Default::default() }),
+            resource: Some(v1::Resource { r#type: "task".into(), id: "sh010-animation".into(), ..Default::default() }),
+            ..Default::default()
+        }
+    }
+
+    fn request(method: &str, message: &impl Message) -> Request<Body> {
+        let mut bytes = BytesMut::new();
+        bytes.put_u8(0);
+        bytes.put_u32(u32::try_from(message.encoded_len()).expect("is small"));
+        message.encode(&mut bytes).expect("fits");
+        Request::post(format!("/stagedoor.v1.Authorization/{method}"))
+            .header("content-type", "application/grpc")
+            .body(Body::new(axum::body::Body::from(bytes.freeze())))
+            .expect("is a request")
+    }
+
+    async fn answered(called: impl Future<Output = Result<Response<Body>, Infallible>>) -> Bytes {
+        let Ok(response) = called.await;
+        let bytes = axum::body::to_bytes(axum::body::Body::new(response.into_body()), usize::MAX).await;
+        bytes.expect("is answered").slice(5..)
+    }
+
+    fn door() -> Door {
+        let authorizer = Authorizer::new(policy(), Options::default(), Clock::system());
+        authorizer.apply(Batch::Snapshot(demo()));
+        authorizer.known_equal(Instant::now());
+        authorizer.feed(Feed::Live);
+        Door::new(authorizer, Drain::new(Duration::from_secs(1)))
+    }
+
+    /// The allocations of one call that is answered from the cache; the fewest, since the cache sorts its books now and then.
+    fn fewest(door: &mut Door, method: &str, message: &impl Message) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("builds");
+        let counts = (0..20).map(|_| {
+            let request = request(method, message);
+            let counted = allocation_counter::measure(|| drop(runtime.block_on(answered(door.call(request)))));
+            counted.count_total
+        });
+        counts.min().expect("was called")
+    }
+
+    #[test]
+    fn a_whole_check_allocates_for_the_transport_only() {
+        let mut door = door();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("builds");
+        let answer = runtime.block_on(answered(door.call(request("Check", &question()))));
+        let answer = v1::CheckResponse::decode(answer).expect("is an answer");
+        assert_eq!(answer.decision(), v1::Decision::Allow);
+        let check = fewest(&mut door, "Check", &question());
+        println!("{check} allocations a Check");
+        assert!(check <= 20, "{check} allocations");
+    }
+
+    #[test]
+    fn nor_does_a_batch_allocate_for_its_items() {
+        let mut door = door();
+        let batch = |items| v1::BatchCheckRequest { items: vec![question(); items], ..Default::default() };
+        let (few, many) = (batch(10), batch(200));
+        let (few, many) = (fewest(&mut door, "BatchCheck", &few), fewest(&mut door, "BatchCheck", &many));
+        println!("{few} allocations a batch of 10, {many} a batch of 200");
+        // Lists that grow do so now and then.
+        assert!(many <= few + 20, "{few} allocations for 10 items, {many} for 200");
     }
 }

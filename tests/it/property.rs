@@ -137,7 +137,7 @@ async fn ask(world: &Mutex<World>, questions: &[&Question], chance: &mut StdRng)
     for authorizer in &authorizers {
         let mut decisions = Vec::new();
         if at_once {
-            decisions.extend(authorizer.check_batch(&queries).await.iter().map(|answer| answer.decision));
+            decisions.extend(authorizer.check_batch(&queries).await.verdicts.iter().map(|verdict| verdict.decision));
         } else {
             for query in &queries {
                 decisions.push(authorizer.check(query).await.decision);

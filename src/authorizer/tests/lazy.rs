@@ -101,7 +101,8 @@ async fn a_batch_reads_what_it_needs_at_once() {
     let tracker = Tracker::of(&authorizer, vec![comment("C1", "art"), comment("C2", "ven")]);
     let ids = ["C2", "C1", "C2", "C3"];
     let queries = ids.map(|id| ask("art", "delete", "comment", id));
-    let codes: Vec<_> = authorizer.check_batch(&queries).await.iter().map(|answer| answer.decision.code).collect();
+    let codes: Vec<_> =
+        authorizer.check_batch(&queries).await.verdicts.iter().map(|verdict| verdict.decision.code).collect();
     assert_eq!(codes, [Reason::NoGrant, Reason::Granted, Reason::NoGrant, Reason::ResourceUnknown]);
     assert_eq!(tracker.asked(), [["comment C1", "comment C2", "comment C3"]]);
 }
@@ -166,7 +167,8 @@ async fn an_item_that_cannot_be_read_fails_alone() {
     let authorizer = live();
     authorizer.set_reader(Arc::new(Stumbling(Arc::downgrade(&authorizer))));
     let queries = ["C1", "C2"].map(|id| ask("art", "delete", "comment", id));
-    let codes: Vec<_> = authorizer.check_batch(&queries).await.iter().map(|answer| answer.decision.code).collect();
+    let codes: Vec<_> =
+        authorizer.check_batch(&queries).await.verdicts.iter().map(|verdict| verdict.decision.code).collect();
     assert_eq!(codes, [Reason::Granted, Reason::Indeterminate]);
 }
 
@@ -203,7 +205,7 @@ async fn one_item_that_cannot_be_read_does_not_keep_the_others_from_waiting() {
         authorizer.clear_pending(&pending);
     };
     let (answers, ()) = tokio::join!(authorizer.check_batch(&queries), apply);
-    let codes: Vec<_> = answers.iter().map(|answer| answer.decision.code).collect();
+    let codes: Vec<_> = answers.verdicts.iter().map(|verdict| verdict.decision.code).collect();
     assert_eq!(codes, [Reason::Indeterminate, Reason::NoGrant]);
     assert_eq!(tracker.asked().len(), 1, "nor is it asked for again");
 }

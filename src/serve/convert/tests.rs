@@ -2,10 +2,21 @@
 
 use std::time::Duration;
 
+use prost::Message as _;
 use prost_types::ListValue;
 
 use super::*;
+use crate::proto::view::View as _;
 use crate::serve::error::Refusal;
+
+/// The question of a request as it comes over the wire.
+fn asked(request: &v1::CheckRequest) -> Result<Query<'static>, Refusal> {
+    query(&view::CheckRequest::read(request.encode_to_vec().leak()).unwrap())
+}
+
+fn shared(batch: &v1::BatchCheckRequest) -> view::BatchCheckRequest<'static> {
+    view::BatchCheckRequest::read(batch.encode_to_vec().leak()).unwrap()
+}
 
 fn request() -> v1::CheckRequest {
     v1::CheckRequest {
@@ -50,7 +61,7 @@ fn a_whole_request_is_read() {
         at_least_revision: 7,
         refresh: true,
     });
-    let query = query(&whole).unwrap();
+    let query = asked(&whole).unwrap();
     assert_eq!(query.subject, Subject::Login("ada"));
     assert_eq!((query.action, query.field, query.kind), ("comment", "task_status_id", "task"));
     assert_eq!(query.value_text().map(Str::as_str), Some("done"));
@@ -66,7 +77,7 @@ fn subject_types() {
     let read = |kind: &str| {
         let subject = v1::Subject { r#type: kind.into(), id: "x".into() };
         let whole = v1::CheckRequest { subject: Some(subject), ..request() };
-        query(&whole).map(|query| format!("{:?}", query.subject)).map_err(|refusal| refusal.to_string())
+        asked(&whole).map(|query| format!("{:?}", query.subject)).map_err(|refusal| refusal.to_string())
     };
     assert_eq!(read("").unwrap(), "Person(\"x\")");
     assert_eq!(read("person").unwrap(), "Person(\"x\")");
@@ -103,7 +114,7 @@ fn every_bad_request_is_told_its_field_and_limit() {
         (|r| resource(r).project = "x".repeat(1_025), "resource.project: 1025 bytes; at most 1024 are accepted"),
         (|r| r.correlation_id = "x".repeat(1_025), "correlation_id: 1025 bytes; at most 1024 are accepted"),
         (|r| r.context = Some(nested(17)), "context: 17 levels or more; at most 16 are accepted"),
-        (|r| r.context = Some(nested(90)), "context: 17 levels or more; at most 16 are accepted"),
+        (|r| r.context = Some(nested(30)), "context: 17 levels or more; at most 16 are accepted"),
         (
             |r| resource(r).properties = Some(nested(17)),
             "resource.properties: 17 levels or more; at most 16 are accepted",
@@ -149,7 +160,7 @@ fn every_bad_request_is_told_its_field_and_limit() {
     for (spoil, told) in cases {
         let mut spoilt = request();
         spoil(&mut spoilt);
-        let refusal = query(&spoilt).expect_err(told);
+        let refusal = asked(&spoilt).expect_err(told);
         assert_eq!(refusal.to_string(), told);
         assert_eq!(refusal.code(), tonic::Code::InvalidArgument, "{told}");
     }
@@ -165,7 +176,7 @@ fn what_is_exactly_at_a_limit_is_read() {
         max_staleness: Some(prost_types::Duration { seconds: i64::MAX, nanos: 999_999_999 }),
         ..Default::default()
     });
-    assert!(query(&whole).is_ok());
+    assert!(asked(&whole).is_ok());
 }
 
 #[test]
@@ -187,6 +198,7 @@ fn items_of_a_batch_take_what_they_leave_out() {
             },
         ],
     };
+    let batch = shared(&batch);
     let defaults = Defaults::read(&batch).unwrap();
     let first = defaults.query(&batch.items[0]).unwrap();
     assert_eq!(first.subject, Subject::Login("ada"));
@@ -203,12 +215,12 @@ fn items_of_a_batch_take_what_they_leave_out() {
 
 #[test]
 fn bad_defaults_spoil_the_batch_and_no_default_only_the_item() {
-    let spoilt = v1::BatchCheckRequest { context: Some(nested(40)), ..Default::default() };
-    let refusal = Defaults::read(&spoilt).unwrap_err();
+    let spoilt = v1::BatchCheckRequest { context: Some(nested(20)), ..Default::default() };
+    let refusal = Defaults::read(&shared(&spoilt)).unwrap_err();
     assert!(refusal.to_string().starts_with("context: 17 levels"), "{refusal}");
-    let empty = v1::BatchCheckRequest::default();
-    let defaults = Defaults::read(&empty).unwrap();
-    let item = v1::CheckRequest { subject: None, ..request() };
-    let refusal = defaults.query(&item).unwrap_err();
+    let defaults = Defaults::read(&view::BatchCheckRequest::default()).unwrap();
+    let without =
+        v1::BatchCheckRequest { items: vec![v1::CheckRequest { subject: None, ..request() }], ..Default::default() };
+    let refusal = defaults.query(&shared(&without).items[0]).unwrap_err();
     assert_eq!(refusal, Refusal::Field { field: "subject", problem: "is missing or empty".into() });
 }

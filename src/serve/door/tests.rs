@@ -9,10 +9,10 @@ use tonic_prost::ProstEncoder;
 use tower::Service as _;
 
 use super::*;
-use crate::authorizer::{Authorizer, Clock, Feed, Options};
+use crate::authorizer::{Clock, Feed, Options};
 use crate::engine::policy::Policy;
 use crate::proto::codec::Codec;
-use crate::serve::drain::Drain;
+use crate::proto::v1;
 
 /// A door to an empty mirror that never changes.
 fn door() -> Door {
