@@ -146,7 +146,7 @@ fn measure(options: &Options) -> Result<(), Failure> {
     }
     let cores = pinned.then_some(cores);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let effort = options.effort();
+    let effort = options.effort()?;
     let mut report = Report::new(cores, effort)?;
     runtime.block_on(async {
         if options.table == Table::default() {
@@ -161,12 +161,12 @@ fn measure(options: &Options) -> Result<(), Failure> {
 // === impl Options ===
 
 impl Options {
-    fn effort(&self) -> Effort {
+    fn effort(&self) -> Result<Effort, Failure> {
         let (rounds, seconds, warm) = if self.quick { (1, 0.1, 10) } else { (5, 3.0, 500) };
-        Effort {
+        Ok(Effort {
             rounds: self.rounds.unwrap_or(rounds).max(1),
-            time: Duration::from_secs_f64(self.seconds.unwrap_or(seconds)),
+            time: Duration::try_from_secs_f64(self.seconds.unwrap_or(seconds))?,
             warm: Duration::from_millis(warm),
-        }
+        })
     }
 }

@@ -33,6 +33,9 @@ pub(crate) async fn measure(
     let tasks = table.tasks.or((new || table.is_busy()).then_some(TASKS));
     let nursery = Nursery::new(cores)?;
     let peers = peers(&table.peer).await?;
+    if table.rate.is_some_and(|rate| rate.is_nan() || rate < 1.0) || table.writes == Some(0) || tasks == Some(0) {
+        return Err("--rate, --writes and --tasks are one at least".into());
+    }
     if !peers.is_empty() && tasks.is_some() {
         return Err(
             "peers hold the demo's questions only: leave --tasks, --writes, --reload and --asks miss away".into()

