@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use super::members::{Grants, Place};
 use super::row::State;
 use super::tables::{Draft, DraftCell as Cell, Full, NewState, Tables, Was};
-use super::view::View;
 use super::{Directory, LAZY_RECORDS};
 use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -94,9 +93,6 @@ impl Writer<'_> {
         let Some(kind) = self.schema.kind_no(&record.kind) else { return Ok(()) };
         let Some(def) = self.schema.kind(self.schema.table_of(kind)) else { return Ok(()) };
         let key = self.tables.intern(def.table, &record.id)?;
-        if View::new(self.schema, self.tables).holds(key, kind, def, record) {
-            return Ok(());
-        }
         let row = self.draft(kind, def, record);
         row.and_then(|row| self.replace(key, def, NewState::Record(row))).inspect_err(|_| self.not_understood(key, def))
     }
