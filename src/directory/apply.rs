@@ -34,14 +34,7 @@ pub struct Applied {
 impl Directory {
     /// Applies changes in order and says whose decisions may now differ.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        let mut writer = Writer {
-            schema: &self.schema,
-            tables: &mut self.tables,
-            touched: Touched::default(),
-            changed: 0,
-            quarantined: 0,
-            refused: 0,
-        };
+        let mut writer = Writer::new(self);
         for change in changes {
             if writer.change(change) == Err(Full) {
                 writer.refused += 1;
@@ -58,16 +51,21 @@ impl Directory {
     }
 }
 
-struct Writer<'a> {
-    schema: &'a Schema,
-    tables: &'a mut Tables,
-    touched: Touched,
+pub(super) struct Writer<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) tables: &'a mut Tables,
+    pub(super) touched: Touched,
     changed: usize,
     quarantined: usize,
     refused: usize,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(directory: &'a mut Directory) -> Self {
+        let Directory { schema, tables, revision: _ } = directory;
+        Self { schema, tables, touched: Touched::default(), changed: 0, quarantined: 0, refused: 0 }
+    }
+
     fn change(&mut self, change: Change) -> Result<(), Full> {
         match change {
             Change::Upsert(record) => self.upsert(&record),
@@ -156,7 +154,7 @@ impl Writer<'_> {
     }
 
     /// The same state again costs nothing downstream: trackers re-send unchanged records.
-    fn replace(&mut self, key: Key, def: &KindDef, state: NewState<'_>) -> Result<(), Full> {
+    pub(super) fn replace(&mut self, key: Key, def: &KindDef, state: NewState<'_>) -> Result<(), Full> {
         let Some(old) = self.tables.set_state(key, state)? else { return Ok(()) };
         self.changed += 1;
         self.touched.deps.push(Dep::Node(key));
@@ -311,7 +309,7 @@ impl Writer<'_> {
         members.into_iter().try_for_each(|(person, place)| self.set_member(person, project, place))
     }
 
-    fn set_member(&mut self, person: Key, project: Key, place: Place<'_>) -> Result<(), Full> {
+    pub(super) fn set_member(&mut self, person: Key, project: Key, place: Place<'_>) -> Result<(), Full> {
         let Tables { members, values, .. } = &mut *self.tables;
         let held = members.get(&values.texts, person, project);
         if held.is_some_and(|held| held.role == place.role && held.grants == place.grants.as_ref()) {
