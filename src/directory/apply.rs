@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use super::members::{Grants, Place};
 use super::row::State;
 use super::tables::{Draft, DraftCell as Cell, Full, NewState, Tables, Was};
-use super::view::View;
 use super::{Directory, LAZY_RECORDS};
 use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -35,14 +34,7 @@ pub struct Applied {
 impl Directory {
     /// Applies changes in order and says whose decisions may now differ.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        let mut writer = Writer {
-            schema: &self.schema,
-            tables: &mut self.tables,
-            touched: Touched::default(),
-            changed: 0,
-            quarantined: 0,
-            refused: 0,
-        };
+        let mut writer = Writer::new(self);
         for change in changes {
             if writer.change(change) == Err(Full) {
                 writer.refused += 1;
@@ -59,16 +51,21 @@ impl Directory {
     }
 }
 
-struct Writer<'a> {
-    schema: &'a Schema,
-    tables: &'a mut Tables,
-    touched: Touched,
+pub(super) struct Writer<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) tables: &'a mut Tables,
+    pub(super) touched: Touched,
     changed: usize,
     quarantined: usize,
     refused: usize,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(directory: &'a mut Directory) -> Self {
+        let Directory { schema, tables, revision: _ } = directory;
+        Self { schema, tables, touched: Touched::default(), changed: 0, quarantined: 0, refused: 0 }
+    }
+
     fn change(&mut self, change: Change) -> Result<(), Full> {
         match change {
             Change::Upsert(record) => self.upsert(&record),
@@ -94,9 +91,6 @@ impl Writer<'_> {
         let Some(kind) = self.schema.kind_no(&record.kind) else { return Ok(()) };
         let Some(def) = self.schema.kind(self.schema.table_of(kind)) else { return Ok(()) };
         let key = self.tables.intern(def.table, &record.id)?;
-        if View::new(self.schema, self.tables).holds(key, kind, def, record) {
-            return Ok(());
-        }
         let row = self.draft(kind, def, record);
         row.and_then(|row| self.replace(key, def, NewState::Record(row))).inspect_err(|_| self.not_understood(key, def))
     }
@@ -160,7 +154,7 @@ impl Writer<'_> {
     }
 
     /// The same state again costs nothing downstream: trackers re-send unchanged records.
-    fn replace(&mut self, key: Key, def: &KindDef, state: NewState<'_>) -> Result<(), Full> {
+    pub(super) fn replace(&mut self, key: Key, def: &KindDef, state: NewState<'_>) -> Result<(), Full> {
         let Some(old) = self.tables.set_state(key, state)? else { return Ok(()) };
         self.changed += 1;
         self.touched.deps.push(Dep::Node(key));
@@ -315,7 +309,7 @@ impl Writer<'_> {
         members.into_iter().try_for_each(|(person, place)| self.set_member(person, project, place))
     }
 
-    fn set_member(&mut self, person: Key, project: Key, place: Place<'_>) -> Result<(), Full> {
+    pub(super) fn set_member(&mut self, person: Key, project: Key, place: Place<'_>) -> Result<(), Full> {
         let Tables { members, values, .. } = &mut *self.tables;
         let held = members.get(&values.texts, person, project);
         if held.is_some_and(|held| held.role == place.role && held.grants == place.grants.as_ref()) {

@@ -175,8 +175,8 @@ impl Directory {
 }
 
 impl View<'_> {
-    /// Whether the mirror has the record as it is. Builds nothing: most of what trackers send is nothing new.
-    pub(super) fn holds(self, key: Key, kind: KindNo, def: &KindDef, record: &Record) -> bool {
+    /// Whether the mirror has the record as it is. Builds nothing: most of what a snapshot says is nothing new.
+    fn holds(self, key: Key, kind: KindNo, def: &KindDef, record: &Record) -> bool {
         let Some(row) = self.row(key) else { return false };
         row.kind() == kind
             && row.trashed() == record.trashed

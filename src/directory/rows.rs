@@ -78,7 +78,7 @@ impl Rows {
         if at >= MOST {
             return None;
         }
-        if at as usize % CHUNK == 0 {
+        if (at as usize).is_multiple_of(CHUNK) {
             // The first grows by doubling: most tables are small.
             let room = if self.chunks.is_empty() { 0 } else { CHUNK };
             self.chunks.push(Arc::new(Vec::with_capacity(room * self.width)));
