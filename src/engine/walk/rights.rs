@@ -97,15 +97,15 @@ impl<'v> Walk<'v> {
     fn find_rights(&mut self, reach: u16) -> Held<'v> {
         let mut held = Held::default();
         let sources = self.case.rights.reaches.get(usize::from(reach)).map_or(&[][..], Vec::as_slice);
+        if sources.iter().any(|source| source.over.is_some()) && self.is_known() {
+            held.unknown = true;
+            return held;
+        }
         for RightsFrom { over, take } in sources {
             let Some((over, when)) = over else {
                 self.take(take, &mut held);
                 continue;
             };
-            if self.is_known() {
-                held.unknown = true;
-                break;
-            }
             let given = self.each(over, &mut |walk, object| {
                 let Val::Key(key) = object else { return false };
                 let outer = walk.it.replace(key);
