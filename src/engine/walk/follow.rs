@@ -15,9 +15,6 @@ pub(in crate::engine) trait Each<'v>: FnMut(&mut Walk<'v>, Val<'v>) -> bool {}
 
 impl<'v, F: FnMut(&mut Walk<'v>, Val<'v>) -> bool> Each<'v> for F {}
 
-/// Of how many objects a list may be to be gone through without asking whether the decision is known.
-const FEW: usize = 3;
-
 /// What came of giving values on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Given {
@@ -178,9 +175,6 @@ impl<'v> Walk<'v> {
     }
 
     fn give_keys<E: Each<'v>>(&mut self, keys: &[Key], steps: &'v [Step], each: &mut E) -> Given {
-        if keys.len() > FEW && self.is_known() {
-            return Given::UNKNOWN;
-        }
         let mut given = Given::ALL;
         if steps.is_empty() {
             given.enough = keys.iter().any(|key| each(self, Val::Key(*key)));
@@ -199,9 +193,6 @@ impl<'v> Walk<'v> {
 
     /// Gives on each value that the steps lead to from one.
     fn follow<E: Each<'v>>(&mut self, from: Val<'v>, steps: &'v [Step], each: &mut E) -> Given {
-        if self.found.is_some() {
-            return Given::UNKNOWN;
-        }
         let (mut at, mut steps) = (from, steps);
         while let Some((step, rest)) = steps.split_first() {
             let key = match (at, step) {

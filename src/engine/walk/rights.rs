@@ -97,10 +97,6 @@ impl<'v> Walk<'v> {
     fn find_rights(&mut self, reach: u16) -> Held<'v> {
         let mut held = Held::default();
         let sources = self.case.rights.reaches.get(usize::from(reach)).map_or(&[][..], Vec::as_slice);
-        if sources.iter().any(|source| source.over.is_some()) && self.is_known() {
-            held.unknown = true;
-            return held;
-        }
         for RightsFrom { over, take } in sources {
             let Some((over, when)) = over else {
                 self.take(take, &mut held);
