@@ -103,7 +103,7 @@ impl<'v> Walk<'v> {
         // The subject's and the resource's are asked for again and again.
         let at = key.0 as usize % self.rows.len();
         match self.rows.get(at) {
-            Some(Some((known, row))) if *known == key => return Some(*row),
+            Some(Some((known, row))) if *known == key => Some(*row),
             _ => self.find_row(key, at),
         }
     }
