@@ -33,7 +33,7 @@ fn authorizer(criterion: &mut Criterion) {
     ] {
         let (who, task) = (person(who), task(0));
         let query = Query::new(Subject::Person(&who), action, "task", &task);
-        for (how, authorizer) in [("with a cache", &cached), ("without", &uncached)] {
+        for (how, authorizer) in [("hit", &cached), ("decided anew, nothing kept", &uncached)] {
             authorizer.check_now(&query);
             group.bench_function(format!("{name}: {how}"), |bencher| {
                 bencher.iter(|| authorizer.check_now(black_box(&query)).expect("nothing is pending"));
@@ -43,7 +43,7 @@ fn authorizer(criterion: &mut Criterion) {
 
     let asked: Vec<_> =
         (5..55).flat_map(|who| (0..TASKS).step_by(TASKS / 200).map(move |n| (person(who), task(n)))).collect();
-    for (how, authorizer) in [("with a cache", &cached), ("without", &uncached)] {
+    for (how, authorizer) in [("hit", &cached), ("decided anew, nothing kept", &uncached)] {
         let mut next = asked.iter().cycle();
         let mut ask = || {
             let (who, task) = next.next().expect("has no end");

@@ -32,7 +32,7 @@ mod unknown;
 pub mod value;
 mod walk;
 
-pub use decide::{Outcome, decide, decide_unless};
+pub use decide::{Outcome, decide};
 pub use declared::Followed;
 pub use explain::{Explained, Step, StepOutcome, explain};
 pub use list::Listed;

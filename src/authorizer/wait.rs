@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Actions, Answer, Explanation, Freshness, Verdict, Verdicts};
 use super::freshness::Moment;
 use super::{Authorizer, Mirror};
-use crate::engine::{Explained, Resolved, Said, decide, decide_unless, explain, named, resolve, resolve_told, unknown};
+use crate::engine::{Explained, Resolved, Said, decide, explain, named, resolve, resolve_told, unknown};
 use crate::model::change::Dep;
 use crate::model::decision::{Decision, Reason};
 use crate::model::id::ObjectRef;
@@ -209,20 +209,14 @@ impl Authorizer {
                 under_way: under_way(&[]),
             },
             Resolved::Case(case) => {
-                let mut key = None;
-                let mut known = || {
-                    key = case.key(view);
-                    // What a cached decision rests on is not told, and while changes are under way it must be known.
-                    key.as_ref().filter(|_| self.pending.is_empty()).and_then(|key| self.cache.get(key))
-                };
-                let outcome = match decide_unless(view, &case, &mut known) {
-                    Ok(outcome) => outcome,
-                    Err(decision) => {
-                        return Look { decision, cached: true, missing: Vec::new(), under_way: under_way(&[]) };
-                    }
-                };
+                let key = case.key(view);
+                // What a cached decision rests on is not told, and while changes are under way it must be known.
+                let known = key.as_ref().filter(|_| self.pending.is_empty()).and_then(|key| self.cache.get(key));
+                if let Some(decision) = known {
+                    return Look { decision, cached: true, missing: Vec::new(), under_way: under_way(&[]) };
+                }
+                let outcome = decide(view, &case);
                 let under_way = under_way(&outcome.reads);
-                // What was decided without looking for it is decided sooner than looked up.
                 if let Some(key) = key.filter(|_| outcome.cacheable) {
                     self.cache.put(key, outcome.decision, &outcome.reads);
                 }

@@ -25,38 +25,20 @@ pub struct Outcome {
 
 /// Decides. Total: every question gets an answer.
 pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
-    decide_by(&mut Walk::new(view, case), case)
-}
-
-/// Decides, unless it would take long and the decision is known: `known` is asked at most once, and not for what is
-/// decided sooner than looked up.
-///
-/// # Errors
-/// The decision that was known.
-pub fn decide_unless<'v>(
-    view: View<'v>,
-    case: &'v Case<'v>,
-    known: &'v mut dyn FnMut() -> Option<Decision>,
-) -> Result<Outcome, Decision> {
-    let mut walk = Walk::unless(known, view, case);
-    let outcome = decide_by(&mut walk, case);
-    walk.found.map_or(Ok(outcome), Err)
-}
-
-fn decide_by<'v>(walk: &mut Walk<'v>, case: &'v Case<'v>) -> Outcome {
+    let mut walk = Walk::new(view, case);
     case.found_by.iter().for_each(|dep| walk.note(*dep));
     if let RuleId::Declared(key) = case.rule_id {
         walk.note(Dep::Node(key));
     }
-    let (code, alternative) = judge(case.rule, &mut Facts::default(), walk);
+    let (code, alternative) = judge(case.rule, &mut Facts::default(), &mut walk);
     let decision = Decision { code, rule: Some(RuleRef { rule: case.rule_id, alternative }) };
     let known = !matches!(code, Reason::Indeterminate | Reason::Quarantined | Reason::InvalidPolicy);
     Outcome {
         decision,
         cacheable: known && !walk.private,
         // What a known answer did not need is not worth waiting for.
-        missing: if known { SmallVec::new() } else { std::mem::take(&mut walk.missing) },
-        reads: std::mem::take(&mut walk.reads),
+        missing: if known { SmallVec::new() } else { walk.missing },
+        reads: walk.reads,
     }
 }
 
@@ -91,7 +73,6 @@ fn any<'v>(list: &[Conjunction], rule: &'v Rule, facts: &mut Facts, walk: &mut W
     for (at, conjunction) in (1_u16..).zip(list) {
         match facts.conjunction(conjunction, rule, walk) {
             Truth::Yes => return (Truth::Yes, at),
-            Truth::Unknown if walk.found.is_some() => return (Truth::Unknown, 0),
             Truth::Unknown => truth = Truth::Unknown,
             Truth::No => {}
         }
@@ -130,7 +111,6 @@ impl Facts {
                 let at = rest.trailing_zeros();
                 rest &= rest - 1;
                 match self.fact(at, rule, walk) {
-                    Truth::Unknown if walk.found.is_some() => return Truth::Unknown,
                     Truth::Unknown => truth = Truth::Unknown,
                     fact if fact == wanted => {}
                     _ => return Truth::No,

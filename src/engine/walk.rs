@@ -14,7 +14,6 @@ use self::rights::Held;
 use super::resolve::Case;
 use crate::directory::{Row, State, View};
 use crate::model::change::Dep;
-use crate::model::decision::Decision;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::KindNo;
 use crate::model::value::Value;
@@ -23,10 +22,6 @@ use crate::model::value::Value;
 pub(super) struct Walk<'v> {
     pub(super) view: View<'v>,
     pub(super) case: &'v Case<'v>,
-    /// Tells the decision where it is known already; asked once, before the first walk that takes longer than that.
-    known: Option<Known<'v>>,
-    /// What it told: nothing that the walk comes to counts any more.
-    pub(super) found: Option<Decision>,
     /// The object that `some:` looks at.
     pub(super) it: Option<Key>,
     /// Records that were looked at, and noted, before; by the last bits of their keys.
@@ -76,21 +71,11 @@ impl Val<'_> {
     }
 }
 
-/// Tells the decision that the walk is for, if it is known.
-pub(super) type Known<'v> = &'v mut dyn FnMut() -> Option<Decision>;
-
 impl<'v> Walk<'v> {
-    /// A walk that need not be gone where its end is known.
-    pub(super) fn unless(known: Known<'v>, view: View<'v>, case: &'v Case<'v>) -> Self {
-        Self { known: Some(known), ..Self::new(view, case) }
-    }
-
     pub(super) fn new(view: View<'v>, case: &'v Case<'v>) -> Self {
         Self {
             view,
             case,
-            known: None,
-            found: None,
             it: None,
             rows: [None; 4],
             held: SmallVec::new(),
@@ -102,14 +87,6 @@ impl<'v> Walk<'v> {
             invalid: false,
             private: false,
         }
-    }
-
-    /// To be asked before what takes long: whether the decision is known already.
-    pub(super) fn is_known(&mut self) -> bool {
-        if let Some(known) = self.known.take() {
-            self.found = known();
-        }
-        self.found.is_some()
     }
 
     /// Notes an input, once.
@@ -126,7 +103,7 @@ impl<'v> Walk<'v> {
         // The subject's and the resource's are asked for again and again.
         let at = key.0 as usize % self.rows.len();
         match self.rows.get(at) {
-            Some(Some((known, row))) if *known == key => return Some(*row),
+            Some(Some((known, row))) if *known == key => Some(*row),
             _ => self.find_row(key, at),
         }
     }

@@ -143,8 +143,7 @@ fn nor_does_one_by_a_permission_page() {
     assert!(counted > 200, "{counted}");
 }
 
-/// Asks each question until its answer is from the cache, or can be seen to be decided anew each time; neither may
-/// allocate. How many were from the cache.
+/// Asks each question twice; an answer from the cache may not allocate. How many were.
 fn hits(policy: Policy, changes: Vec<Change>, queries: &[Query<'_>]) -> usize {
     let authorizer = Authorizer::new(policy, Options::default(), Clock::system());
     authorizer.apply(Batch::Delta(changes));
@@ -185,7 +184,7 @@ fn nor_does_an_answer_from_the_cache() {
         .flat_map(|action| ["ann", "ben"].map(|who| Query::new(Subject::Person(who), action, "production", "1")));
     let hits_of_limecraft = hits(limecraft, changes, &queries.collect::<Vec<_>>());
     let hits = (hits_of_demo, hits_of_ftrack, hits_of_limecraft);
-    assert!(hits.0 > 0 && hits.1 > 5 && hits.2 == 4, "{hits:?}");
+    assert!(hits.0 > 500 && hits.1 > 5 && hits.2 == 4, "{hits:?}");
 }
 
 /// A production with declared actions, one of them with a long name; one has the right for them from a role, one from a

@@ -98,6 +98,7 @@ impl Platform {
     async fn effect(&self, change: Change) -> (usize, Vec<String>) {
         self.answers().await;
         let before = self.answers().await;
+        assert!(before.values().all(|(_, cached)| *cached), "all are cached");
         self.authorizer.apply(Batch::Delta(vec![change]));
         let after = self.answers().await;
         let anew = before.iter().filter(|(key, (_, cached))| *cached && !after[*key].1).count();

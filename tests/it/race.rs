@@ -43,7 +43,7 @@ fn person(n: usize) -> String {
 }
 
 /// A project with eight vendors and a task that the first of them is assigned to, at revision 1. Others of the same shot make
-/// the list long that is looked through for whoever may read: only such decisions are kept.
+/// the list long that is looked through for whoever may read.
 fn studio(cache_capacity: u64) -> Arc<Authorizer> {
     let options = Options { cache_capacity, ..Options::default() };
     let authorizer = Authorizer::new(policy(None), options, Clock::system());

@@ -35,7 +35,7 @@ impl<'v> Walk<'v> {
             return self.told(names);
         }
         let (mut object, mut count) = (None, 0);
-        let given = self.from_root(&path.root, before, &mut |_, val| {
+        let given = self.each_held(&path.root, before, &mut |_, val| {
             object = val.key();
             count += 1;
             count > 1

@@ -15,9 +15,6 @@ pub(in crate::engine) trait Each<'v>: FnMut(&mut Walk<'v>, Val<'v>) -> bool {}
 
 impl<'v, F: FnMut(&mut Walk<'v>, Val<'v>) -> bool> Each<'v> for F {}
 
-/// Of how many objects a list may be to be gone through without asking whether the decision is known.
-const FEW: usize = 3;
-
 /// What came of giving values on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Given {
@@ -71,19 +68,19 @@ impl<'v> Walk<'v> {
                 _ => {}
             }
         }
-        self.from_root(&path.root, &path.steps, each)
+        self.each_held(&path.root, &path.steps, each)
     }
 
     /// Gives on each object at the end of a path. A list at its end is the mirror's.
     pub(in crate::engine) fn each_object<E: Each<'v>>(&mut self, path: &'v Path, each: &mut E) -> Given {
         match path.steps.last() {
-            Some(Step::Back(_) | Step::BackHere(_) | Step::Roster) => self.from_root(&path.root, &path.steps, each),
+            Some(Step::Back(_) | Step::BackHere(_) | Step::Roster) => self.each_held(&path.root, &path.steps, each),
             _ => self.each(path, each),
         }
     }
 
     /// The same as the mirror has it, whatever a caller tells of the resource.
-    pub(super) fn from_root<E: Each<'v>>(&mut self, root: &'v Root, steps: &'v [Step], each: &mut E) -> Given {
+    pub(super) fn each_held<E: Each<'v>>(&mut self, root: &'v Root, steps: &'v [Step], each: &mut E) -> Given {
         if matches!(root, Root::Value) {
             let vals = self.value();
             return self.give(vals, steps, each);
@@ -135,7 +132,7 @@ impl<'v> Walk<'v> {
         let unknown = match path.steps.split_last() {
             Some((last @ (Step::Back(_) | Step::BackHere(_) | Step::Roster), before)) => {
                 let mut odd = false;
-                let given = self.from_root(&path.root, before, &mut |walk, val| {
+                let given = self.each_held(&path.root, before, &mut |walk, val| {
                     match val.key().and_then(|key| walk.list(last, key)) {
                         // One that is understood is enough; any other may be there wrongly.
                         Some(list) => {
@@ -178,9 +175,6 @@ impl<'v> Walk<'v> {
     }
 
     fn give_keys<E: Each<'v>>(&mut self, keys: &[Key], steps: &'v [Step], each: &mut E) -> Given {
-        if keys.len() > FEW && self.is_known() {
-            return Given::UNKNOWN;
-        }
         let mut given = Given::ALL;
         if steps.is_empty() {
             given.enough = keys.iter().any(|key| each(self, Val::Key(*key)));
@@ -199,9 +193,6 @@ impl<'v> Walk<'v> {
 
     /// Gives on each value that the steps lead to from one.
     fn follow<E: Each<'v>>(&mut self, from: Val<'v>, steps: &'v [Step], each: &mut E) -> Given {
-        if self.found.is_some() {
-            return Given::UNKNOWN;
-        }
         let (mut at, mut steps) = (from, steps);
         while let Some((step, rest)) = steps.split_first() {
             let key = match (at, step) {

@@ -53,10 +53,6 @@ impl<'v> Walk<'v> {
     pub(super) fn other_end(&mut self, key: Key, list: u16, from: KindNo, to: &mut Vals<'v>) {
         self.note(Dep::Back(key, list));
         self.note(Dep::Names(from));
-        if self.is_known() {
-            to.unknown = true;
-            return;
-        }
         to.list.extend(self.view.back(key, list).iter().map(|key| Val::Key(*key)));
         if let Some(odd) = self.view.never_understood(from) {
             self.note(Dep::Node(odd));

@@ -102,10 +102,6 @@ impl<'v> Walk<'v> {
                 self.take(take, &mut held);
                 continue;
             };
-            if self.is_known() {
-                held.unknown = true;
-                break;
-            }
             let given = self.each(over, &mut |walk, object| {
                 let Val::Key(key) = object else { return false };
                 let outer = walk.it.replace(key);

@@ -111,7 +111,7 @@ fn entity(studio: &Studio, chance: &mut StdRng) -> Entity {
 }
 
 fn task(studio: &Studio, chance: &mut StdRng) -> Task {
-    // One has many tasks: who may see it is found in a list that is long enough to be remembered.
+    // One has many tasks, so that there are long lists too.
     let busiest = studio.entities.keys().next().filter(|_| chance.random_bool(0.5)).cloned();
     let entity = busiest.or_else(|| existing(&studio.entities, chance)).unwrap_or_else(|| entity_id(chance));
     let project = studio.entities.get(&entity).map(|entity| entity.project.clone());
