@@ -327,7 +327,7 @@ impl Authorizer {
         let view = mirror.directory.view();
         let held = |object: &&ObjectRef| {
             let key = view.schema().kind_no(&object.kind).and_then(|kind| view.find(kind, &object.id));
-            key.is_some_and(|key| *view.state(key) != crate::directory::State::Unknown)
+            key.is_some_and(|key| !matches!(view.state(key), crate::directory::State::Unknown))
         };
         objects.iter().filter(held).cloned().collect()
     }

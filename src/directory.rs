@@ -14,6 +14,7 @@ mod apply;
 mod differ;
 mod image;
 mod listed;
+mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 pub use apply::Applied;
 pub use image::Damaged;
 pub use listed::Listed;
-pub use tables::{Cell, Grants, Membership, Row, State};
+pub use row::{Cell, Membership, Refs, Row, State, Texts};
+pub use tables::Grants;
 pub use view::View;
 
 use crate::model::schema::Schema;

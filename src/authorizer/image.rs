@@ -8,11 +8,20 @@ use crate::engine::Followed;
 use crate::model::change::Touched;
 
 /// Of which moment an image of the mirror is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Taken {
     pub revision: u64,
     /// The last moment at which the mirror was known equal to the tracker.
     pub as_of: SystemTime,
+    /// The same on this process's clock.
+    at: Duration,
+}
+
+impl Taken {
+    /// Whether anything has changed, or was known equal later.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (self.revision, self.at) != (other.revision, other.at)
+    }
 }
 
 impl Authorizer {
@@ -43,8 +52,8 @@ impl Authorizer {
 
     /// Of which moment an image would be now; `None` before the first load is done.
     pub fn takeable(&self) -> Option<Taken> {
-        let as_of = self.age.wall()?;
-        Some(Taken { revision: self.mirror.read().directory.revision(), as_of })
+        let (at, as_of) = self.age.wall()?;
+        Some(Taken { revision: self.mirror.read().directory.revision(), as_of, at })
     }
 
     /// Writes the mirror down as it is at one revision; `None` before the first load is done.

@@ -7,8 +7,10 @@
 use std::hash::Hash;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
-use super::tables::{Cell, Grants, Membership, Row, State, Tables};
+use super::row::State;
+use super::tables::{Draft, DraftCell as Cell, Grants, HeldState, NewState, Place, Tables};
 use super::{Directory, LAZY_RECORDS};
 use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -31,13 +33,7 @@ pub struct Applied {
 impl Directory {
     /// Applies changes in order and says whose decisions may now differ.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        let mut writer = Writer {
-            schema: &self.schema,
-            tables: &mut self.tables,
-            touched: Touched::default(),
-            changed: 0,
-            quarantined: 0,
-        };
+        let mut writer = Writer::new(self);
         for change in changes {
             writer.change(change);
         }
@@ -52,23 +48,28 @@ impl Directory {
     }
 }
 
-struct Writer<'a> {
-    schema: &'a Schema,
-    tables: &'a mut Tables,
-    touched: Touched,
+pub(super) struct Writer<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) tables: &'a mut Tables,
+    pub(super) touched: Touched,
     changed: usize,
     quarantined: usize,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(directory: &'a mut Directory) -> Self {
+        let Directory { schema, tables, revision: _ } = directory;
+        Self { schema, tables, touched: Touched::default(), changed: 0, quarantined: 0 }
+    }
+
     fn change(&mut self, change: Change) {
         match change {
             Change::Upsert(record) => self.upsert(&record),
-            Change::Remove(object) => self.set(&object, State::Gone),
+            Change::Remove(object) => self.remove(&object),
             Change::Forget(object) => self.forget(&object),
             Change::Quarantine { object, problem: _ } => {
                 self.quarantined += 1;
-                self.set(&object, State::Quarantined(None));
+                self.quarantine(&object);
             }
             Change::Team { project, members } => self.team(&project, &members),
             Change::Join { project, member } => self.join(&project, &member),
@@ -86,29 +87,43 @@ impl Writer<'_> {
             None => Cell::Unset,
             Some(value) => cell(self.tables, self.schema, field, value),
         });
-        let row =
-            Row { kind, trashed: record.trashed, project, name: record.name.as_str().into(), cells: cells.collect() };
-        self.replace(key, table, def, State::Record(row));
+        let row = Draft { kind, trashed: record.trashed, project, name: &record.name, cells: cells.collect() };
+        self.replace(key, table, def, NewState::Record(row));
     }
 
-    fn set(&mut self, object: &ObjectRef, state: State) {
+    fn remove(&mut self, object: &ObjectRef) {
         let Some(kind) = self.schema.kind_no(&object.kind) else { return };
         let table = self.schema.table_of(kind);
         let Some(def) = self.schema.kind(table) else { return };
         // What was never heard of and does not exist needs no node, unless it was asked for by its id.
-        if state == State::Gone && !def.lazy && self.tables.find(table, &object.id).is_none() {
+        if !def.lazy && self.tables.find(table, &object.id).is_none() {
             return;
         }
         let key = self.tables.intern(table, &object.id);
-        if state == State::Gone && table == self.schema.subject.project {
+        if table == self.schema.subject.project {
             self.set_members(key, Vec::new());
         }
-        let state = match (state, self.tables.state(key)) {
-            (State::Quarantined(_), State::Record(row)) => State::Quarantined(Some(Box::new(row.clone()))),
-            (State::Quarantined(_), State::Quarantined(row)) => State::Quarantined(row.clone()),
-            (state, _) => state,
-        };
-        self.replace(key, table, def, state);
+        self.replace(key, table, def, NewState::Gone);
+    }
+
+    /// Nothing that is listed moves: what the object last said still counts.
+    fn quarantine(&mut self, object: &ObjectRef) {
+        let Some(kind) = self.schema.kind_no(&object.kind) else { return };
+        let table = self.schema.table_of(kind);
+        let Some(def) = self.schema.kind(table) else { return };
+        let key = self.tables.intern(table, &object.id);
+        let new = def.lazy && matches!(self.tables.state(key), State::Unknown);
+        if !self.tables.quarantine(key) {
+            return;
+        }
+        self.changed += 1;
+        self.touched.deps.push(Dep::Node(key));
+        if matches!(self.tables.state(key), State::Quarantined(None)) {
+            self.touched.deps.push(Dep::Names(table));
+        }
+        if new {
+            self.tables.lazy.push(key);
+        }
     }
 
     fn forget(&mut self, object: &ObjectRef) {
@@ -121,33 +136,28 @@ impl Writer<'_> {
     }
 
     /// The same state again costs nothing downstream: trackers re-send unchanged records.
-    fn replace(&mut self, key: Key, table: KindNo, def: &KindDef, state: State) {
-        if *self.tables.state(key) == state {
-            return;
-        }
+    pub(super) fn replace(&mut self, key: Key, table: KindNo, def: &KindDef, state: NewState<'_>) {
+        let Some(old) = self.tables.set_state(key, state) else { return };
         self.changed += 1;
         self.touched.deps.push(Dep::Node(key));
-        let odd = |tables: &Tables| matches!(tables.state(key), State::Quarantined(None));
-        let was_odd = odd(self.tables);
-        let old = self.tables.set_state(key, state);
-        if was_odd != odd(self.tables) {
+        if matches!(old, HeldState::Quarantined(None)) {
             self.touched.deps.push(Dep::Names(table));
         }
-        self.reindex(key, table, def, &old);
-        if def.lazy && old == State::Unknown {
+        self.reindex(key, table, def, old.view());
+        if def.lazy && old == HeldState::Unknown {
             self.tables.lazy.push(key);
         }
     }
 
     /// Brings the back lists and the names in line with the new state.
-    fn reindex(&mut self, key: Key, table: KindNo, def: &KindDef, old: &State) {
+    fn reindex(&mut self, key: Key, table: KindNo, def: &KindDef, old: State<'_>) {
         let targets = (0_u16..).zip(&def.fields).filter_map(|(no, field)| Some((Some(no), field.target?)));
         for (field, target) in targets.chain([(None, self.schema.subject.project)]) {
             let backs = self.schema.kind(self.schema.table_of(target)).map_or(&[][..], |kind| &kind.backs);
             let found = (0_u16..).zip(backs).find(|(_, back)| back.from == table && back.field == field);
             let Some((list, back)) = found else { continue };
             let new = self.tables.state(key);
-            let (before, after) = (refs(old, field).to_vec(), refs(new, field).to_vec());
+            let (before, after) = (refs(old, field), refs(new, field));
             if back.by_project {
                 let (then, now) = (project(old), project(new));
                 self.relist_in(key, list, (&before, then), (&after, now));
@@ -156,7 +166,7 @@ impl Writer<'_> {
             self.relist(key, &before, &after, |_, _| Some(list));
         }
         for (no, _) in (0_u16..).zip(&def.fields).filter(|(_, field)| field.listed) {
-            let (before, after) = (refs(old, Some(no)).to_vec(), refs(self.tables.state(key), Some(no)).to_vec());
+            let (before, after) = (refs(old, Some(no)), refs(self.tables.state(key), Some(no)));
             self.relist(key, &before, &after, |writer, target| writer.other_end(target, table, no));
         }
         if table == self.schema.subject.kind {
@@ -207,9 +217,9 @@ impl Writer<'_> {
         }
     }
 
-    fn renamed(&mut self, key: Key, table: KindNo, old: &State) {
+    fn renamed(&mut self, key: Key, table: KindNo, old: State<'_>) {
         // What is not understood keeps its name: it would make another one's unambiguous.
-        let title = |state: &State| last_said(state).map(|row| Str::from(&*row.name));
+        let title = |state: State<'_>| state.last_said().map(|row| Str::from(row.name()));
         let (before, after) = (title(old), title(self.tables.state(key)));
         if before == after {
             return;
@@ -223,19 +233,20 @@ impl Writer<'_> {
         self.touched.deps.push(Dep::Names(table));
     }
 
-    fn rename(&mut self, key: Key, old: &State) {
+    fn rename(&mut self, key: Key, old: State<'_>) {
         let subject = &self.schema.subject;
-        let new = self.tables.state(key).clone();
-        for (field, index) in [(subject.login, &mut self.tables.by_login), (subject.email, &mut self.tables.by_email)] {
-            let (before, after) = (name(old, field), name(&new, field));
-            if before == after {
+        for (field, of_login) in [(subject.login, true), (subject.email, false)] {
+            let after = name(self.tables.state(key), field).map(Str::from);
+            let before = name(old, field);
+            if before == after.as_deref() {
                 continue;
             }
-            if let Some(list) = before.and_then(|name| index.get_mut(name)) {
-                list.retain(|person| *person != key);
+            let index = if of_login { &mut self.tables.by_login } else { &mut self.tables.by_email };
+            if let Some(name) = before {
+                unlist(index, &Str::from(name), key);
             }
             if let Some(name) = after {
-                index.entry(Str::from(name)).or_default().push(key);
+                index.entry(name).or_default().push(key);
             }
             self.touched.deps.push(Dep::Names(subject.kind));
         }
@@ -271,7 +282,7 @@ impl Writer<'_> {
         }
     }
 
-    fn set_members(&mut self, project: Key, members: Vec<(Key, Membership)>) {
+    fn set_members(&mut self, project: Key, members: Vec<(Key, Place)>) {
         let before = self.tables.rosters.remove(&project).unwrap_or_default();
         let staying: FxHashSet<Key> = members.iter().map(|(person, _)| *person).collect();
         for person in before.into_iter().filter(|person| !staying.contains(person)) {
@@ -286,7 +297,7 @@ impl Writer<'_> {
     }
 
     /// Whether the person is new to the project; the project's own list is the caller's to mend.
-    fn set_member(&mut self, person: Key, project: Key, membership: Membership) -> bool {
+    pub(super) fn set_member(&mut self, person: Key, project: Key, membership: Place) -> bool {
         let old = self.tables.members.get(&(person, project));
         if old == Some(&membership) {
             return false;
@@ -312,7 +323,7 @@ impl Writer<'_> {
         unlist(&mut self.tables.rosters, &of, listed);
     }
 
-    fn member(&mut self, member: &Member) -> (Key, Membership) {
+    fn member(&mut self, member: &Member) -> (Key, Place) {
         let Member { person, role, roles, rights } = member;
         let mut roles: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
             Some(table) => roles.iter().map(|id| self.tables.intern(table, id)).collect(),
@@ -322,7 +333,7 @@ impl Writer<'_> {
         roles.dedup();
         let grants = Grants { roles: roles.into(), rights: rights.as_slice().into() };
         let grants = (grants != Grants::default()).then(|| Box::new(grants));
-        (self.person(person), Membership { role: role.clone(), grants })
+        (self.person(person), Place { role: role.clone(), grants })
     }
 
     fn person(&mut self, id: &Id) -> Key {
@@ -354,17 +365,18 @@ impl Writer<'_> {
         let Some(table) = self.tables.node(key).map(|node| node.table) else { return };
         let Some(def) = self.schema.kind(table) else { return };
         self.touched.deps.push(Dep::Node(key));
-        let old = self.tables.set_state(key, State::Unknown);
-        self.reindex(key, table, def, &old);
+        if let Some(old) = self.tables.set_state(key, NewState::Unknown) {
+            self.reindex(key, table, def, old.view());
+        }
         self.tables.release(key);
     }
 }
 
 /// The cell for a value: ids of fields that refer to objects become their handles.
-fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -> Cell {
+fn cell<'r>(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &'r Value) -> Cell<'r> {
     let Some(target) = field.target.map(|kind| schema.table_of(kind)) else {
         return match field {
-            FieldDef { any: true, .. } => Cell::Any(Box::new(value.clone())),
+            FieldDef { any: true, .. } => Cell::Any(value),
             FieldDef { link: true, .. } => linked(tables, schema, value),
             _ => plain(value),
         };
@@ -374,18 +386,18 @@ fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -
         Value::Text(id) => Cell::Ref(tables.intern(target, &Id::from(id.as_str()))),
         Value::List(values) => {
             let ids = values.iter().filter_map(Value::as_text);
-            let mut keys: Vec<_> = ids.map(|id| tables.intern(target, &Id::from(id))).collect();
+            let mut keys: SmallVec<_> = ids.map(|id| tables.intern(target, &Id::from(id))).collect();
             keys.sort_unstable();
             keys.dedup();
             // A member that is no id makes the whole list unknown rather than shorter.
-            if values.iter().all(|value| value.as_text().is_some()) { Cell::Refs(keys.into()) } else { Cell::Unset }
+            if values.iter().all(|value| value.as_text().is_some()) { Cell::Refs(keys) } else { Cell::Unset }
         }
         Value::Bool(_) | Value::Number(_) | Value::Map(_) => Cell::Unset,
     }
 }
 
 /// Links to objects of any kind, or plain values.
-fn linked(tables: &mut Tables, schema: &Schema, value: &Value) -> Cell {
+fn linked<'r>(tables: &mut Tables, schema: &Schema, value: &'r Value) -> Cell<'r> {
     let mut key = |value: &Value| {
         let (type_name, id) = value.as_link()?;
         let (table, id) = link_target(schema, type_name, id)?;
@@ -394,12 +406,12 @@ fn linked(tables: &mut Tables, schema: &Schema, value: &Value) -> Cell {
     match value {
         Value::Map(_) => key(value).map_or(Cell::Unset, Cell::Ref),
         Value::List(values) if !values.iter().all(|value| value.as_text().is_some()) => {
-            let keys: Option<Vec<_>> = values.iter().map(key).collect();
+            let keys: Option<SmallVec<_>> = values.iter().map(key).collect();
             // A member that is no link makes the whole list unknown rather than shorter.
             let Some(mut keys) = keys else { return Cell::Unset };
             keys.sort_unstable();
             keys.dedup();
-            Cell::Refs(keys.into())
+            Cell::Refs(keys)
         }
         _ => plain(value),
     }
@@ -413,38 +425,30 @@ pub(super) fn link_target(schema: &Schema, type_name: &str, id: &str) -> Option<
     Some((schema.table_of(kind), id))
 }
 
-fn plain(value: &Value) -> Cell {
+fn plain(value: &Value) -> Cell<'_> {
     match value {
         Value::Null => Cell::Null,
         Value::Bool(value) => Cell::Bool(*value),
         Value::Number(value) => Cell::Number(*value),
-        Value::Text(text) => Cell::Text(text.as_str().into()),
+        Value::Text(text) => Cell::Text(text),
         Value::List(values) if values.iter().all(|value| value.as_text().is_some()) => {
-            Cell::Texts(values.iter().filter_map(Value::as_text).map(Into::into).collect())
+            Cell::Texts(values.iter().filter_map(Value::as_text).collect())
         }
         Value::List(_) | Value::Map(_) => Cell::Unset,
     }
 }
 
 /// What a field refers to; without a field, the project.
-pub(super) fn refs(state: &State, field: Option<u16>) -> &[Key] {
-    match (last_said(state), field) {
-        (Some(row), Some(field)) => row.cell(field).refs(),
-        (Some(row), None) => row.project.as_slice(),
-        (None, _) => &[],
+fn refs(state: State<'_>, field: Option<u16>) -> SmallVec<[Key; 4]> {
+    match (state.last_said(), field) {
+        (Some(row), Some(field)) => SmallVec::from_slice(&row.cell(field).refs()),
+        (Some(row), None) => row.project().into_iter().collect(),
+        (None, _) => SmallVec::new(),
     }
 }
 
-fn project(state: &State) -> Option<Key> {
-    last_said(state)?.project
-}
-
-pub(super) fn last_said(state: &State) -> Option<&Row> {
-    match state {
-        State::Record(row) => Some(row),
-        State::Quarantined(row) => row.as_deref(),
-        State::Unknown | State::Gone => None,
-    }
+fn project(state: State<'_>) -> Option<Key> {
+    state.last_said()?.project()
 }
 
 fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
@@ -457,6 +461,6 @@ fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
 }
 
 /// What somebody is called, while they are not in the trash: another one may be called so now.
-pub(super) fn name(state: &State, field: Option<u16>) -> Option<&str> {
-    last_said(state).filter(|row| !row.trashed)?.cell(field?).text()
+fn name(state: State<'_>, field: Option<u16>) -> Option<&str> {
+    state.last_said().filter(|row| !row.trashed())?.cell(field?).text()
 }

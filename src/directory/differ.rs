@@ -9,7 +9,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Directory;
 use super::apply::link_target;
-use super::tables::{Cell, Membership, Row, State};
+use super::row::{Cell, State};
+use super::tables::Place;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::record::{Member, Record};
@@ -69,7 +70,7 @@ impl Directory {
             Change::Remove(object) => {
                 self.state_of(object).is_some_and(|state| !matches!(state, State::Gone | State::Unknown))
             }
-            Change::Forget(object) => self.state_of(object).is_some_and(|state| *state != State::Unknown),
+            Change::Forget(object) => self.state_of(object).is_some_and(|state| !matches!(state, State::Unknown)),
             // A quarantined record is told again: what was wrong with it may have changed.
             Change::Quarantine { .. } => true,
             Change::Team { project, members } => !self.has_team(project, members),
@@ -78,7 +79,7 @@ impl Directory {
         }
     }
 
-    fn state_of(&self, object: &ObjectRef) -> Option<&State> {
+    fn state_of(&self, object: &ObjectRef) -> Option<State<'_>> {
         let table = self.schema.table_of(self.schema.kind_no(&object.kind)?);
         Some(self.tables.state(self.tables.find(table, &object.id)?))
     }
@@ -88,19 +89,18 @@ impl Directory {
         let table = self.schema.table_of(kind);
         let Some(def) = self.schema.kind(table) else { return true };
         let Some(row) = self.tables.find(table, &record.id).and_then(|key| self.tables.row(key)) else { return false };
-        let Row { kind: held, trashed, project, name, cells } = row;
-        *held == kind
-            && *trashed == record.trashed
-            && **name == *record.name.as_str()
-            && project.and_then(|key| self.tables.node(key)).map(|node| &node.id) == record.project.as_ref()
-            && cells.len() == def.fields.len()
-            && def.fields.iter().zip(cells).all(|(field, cell)| match record.field(&field.name) {
-                None => *cell == Cell::Unset,
+        row.kind() == kind
+            && row.trashed() == record.trashed
+            && row.name() == record.name
+            && row.project().and_then(|key| self.tables.node(key)).map(|node| &node.id) == record.project.as_ref()
+            && row.cells().len() == def.fields.len()
+            && def.fields.iter().zip(row.cells()).all(|(field, cell)| match record.field(&field.name) {
+                None => cell == Cell::Unset,
                 Some(value) => self.same(field, cell, value),
             })
     }
 
-    fn same(&self, field: &FieldDef, cell: &Cell, value: &Value) -> bool {
+    fn same(&self, field: &FieldDef, cell: Cell<'_>, value: &Value) -> bool {
         let target = field.target;
         let id_of = |key| self.tables.node(key).map(|node| &node.id);
         let link_of = |value: &Value| {
@@ -109,24 +109,24 @@ impl Directory {
             self.tables.find(table, &id)
         };
         match (cell, value) {
-            (Cell::Ref(key), Value::Map(_)) => link_of(value) == Some(*key),
+            (Cell::Ref(key), Value::Map(_)) => link_of(value) == Some(key),
             (Cell::Refs(keys), Value::List(values)) if field.link => {
                 let read: Option<Vec<_>> = values.iter().map(link_of).collect();
                 read.is_some_and(|mut read| {
                     read.sort_unstable();
                     read.dedup();
-                    read == **keys
+                    read == *keys
                 })
             }
             (Cell::Null, Value::Null) => true,
-            (Cell::Any(a), b) => **a == *b,
-            (Cell::Bool(a), Value::Bool(b)) => a == b,
-            (Cell::Number(a), Value::Number(b)) => a == b,
-            (Cell::Text(a), Value::Text(b)) => target.is_none() && **a == *b.as_str(),
+            (Cell::Any(a), b) => a == b,
+            (Cell::Bool(a), Value::Bool(b)) => a == *b,
+            (Cell::Number(a), Value::Number(b)) => a == *b,
+            (Cell::Text(a), Value::Text(b)) => target.is_none() && a == b.as_str(),
             (Cell::Texts(a), Value::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| b.as_text() == Some(a))
+                a.iter().len() == b.len() && a.iter().zip(b).all(|(a, b)| b.as_text() == Some(a))
             }
-            (Cell::Ref(key), Value::Text(id)) => id_of(*key).is_some_and(|held| held.is(id)),
+            (Cell::Ref(key), Value::Text(id)) => target.is_some() && id_of(key).is_some_and(|held| held.is(id)),
             (Cell::Refs(keys), Value::List(values)) => {
                 let mut held: Vec<_> = keys.iter().filter_map(|key| id_of(*key).cloned()).collect();
                 let mut read: Vec<_> = values.iter().filter_map(Value::as_text).map(Id::from).collect();
@@ -155,7 +155,7 @@ impl Directory {
         let Member { person, role, roles, rights } = member;
         let people = self.schema.table_of(self.schema.subject.kind);
         let held = self.tables.find(people, person).and_then(|person| self.tables.members.get(&(person, project)));
-        let Some(Membership { role: held_role, grants }) = held else { return false };
+        let Some(Place { role: held_role, grants }) = held else { return false };
         let (held_roles, held_rights) =
             grants.as_ref().map_or((&[][..], &[][..]), |grants| (&grants.roles, &grants.rights));
         let mut keys: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
@@ -195,7 +195,7 @@ impl Directory {
         }
         let mut removals = Vec::new();
         for node in &self.tables.nodes {
-            let known = matches!(node.state, State::Record(_) | State::Quarantined(_));
+            let known = matches!(node.state(), State::Record(_) | State::Quarantined(_));
             if !known
                 || !tables.contains(&node.table)
                 || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Directory;
-use super::tables::State;
+use super::row::State;
 use crate::model::change::Change;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::KindNo;
@@ -93,7 +93,7 @@ impl Directory {
             if found.len() == most {
                 return (found, Some(Key(at)));
             }
-            let held = matches!(node.state, State::Record(_) | State::Quarantined(_));
+            let held = matches!(node.state(), State::Record(_) | State::Quarantined(_));
             if held && listed.tables.contains(&node.table) && !listed.contains(Key(at)) {
                 let kind = Str::from(self.schema.kind_name(node.table));
                 found.push(ObjectRef { kind, id: node.id.clone() });

@@ -2,42 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
+use super::row::{Membership, Row, State};
 use crate::model::id::{Id, Key, Str};
-use crate::model::schema::{FieldNo, KindNo};
+use crate::model::schema::KindNo;
 use crate::model::value::Value;
 
-/// What the mirror knows of one object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum State {
-    /// Something refers to it, its record has not come.
+/// A new state of an object.
+#[derive(Debug)]
+pub(super) enum NewState<'r> {
     Unknown,
-    /// It does not exist at the tracker.
     Gone,
-    /// The tracker's record could not be understood. What it last said keeps it in the lists of those that it referred to,
-    /// so that these are known to be incomplete.
-    Quarantined(Option<Box<Row>>),
-    Record(Row),
+    Record(Draft<'r>),
 }
 
-/// A record as it is held.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The kind itself, where several share a table.
-    pub kind: KindNo,
-    /// In the trash: links to it lead nowhere.
-    pub trashed: bool,
-    pub project: Option<Key>,
-    pub name: Box<str>,
+/// A record that is to be held.
+#[derive(Debug)]
+pub(super) struct Draft<'r> {
+    pub(super) kind: KindNo,
+    pub(super) trashed: bool,
+    pub(super) project: Option<Key>,
+    pub(super) name: &'r str,
     /// By field number of the table's kind.
-    pub cells: Box<[Cell]>,
+    pub(super) cells: Vec<DraftCell<'r>>,
 }
 
-/// The value of a field.
+/// A value that is to be held.
+#[derive(Debug)]
+pub(super) enum DraftCell<'r> {
+    Unset,
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(&'r str),
+    Texts(Vec<&'r str>),
+    Ref(Key),
+    /// Sorted, each once.
+    Refs(SmallVec<[Key; 2]>),
+    Any(&'r Value),
+}
+
+/// The state that an object had.
+#[derive(Debug, Default, PartialEq)]
+pub(super) enum HeldState {
+    #[default]
+    Unknown,
+    Gone,
+    Quarantined(Option<Held>),
+    Record(Held),
+}
+
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// The record says nothing about it: not known.
+pub(super) struct Held {
+    pub(super) kind: KindNo,
+    pub(super) trashed: bool,
+    pub(super) project: Option<Key>,
+    pub(super) name: Box<str>,
+    pub(super) cells: Box<[HeldCell]>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum HeldCell {
     Unset,
     Null,
     Bool(bool),
@@ -46,17 +73,14 @@ pub enum Cell {
     Texts(Box<[Box<str>]>),
     Ref(Key),
     Refs(Box<[Key]>),
-    /// As it came.
     Any(Box<Value>),
 }
 
-/// A person's place in a project.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Membership {
-    /// `None` where the site-wide role applies.
-    pub role: Option<Str>,
-    /// Where the tracker gives roles and rights that are no words of the pack.
-    pub grants: Option<Box<Grants>>,
+/// A person's place in a project, as it is held.
+#[derive(Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) role: Option<Str>,
+    pub(super) grants: Option<Box<Grants>>,
 }
 
 /// The roles and rights of one member.
@@ -70,7 +94,7 @@ pub struct Grants {
 pub(super) struct Node {
     pub(super) table: KindNo,
     pub(super) id: Id,
-    pub(super) state: State,
+    state: HeldState,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +108,7 @@ pub(super) struct Tables {
     /// The same for lists that are kept by project: (referred object, list, project) -> those that refer.
     pub(super) backs_in: FxHashMap<(Key, u16, Key), Vec<Key>>,
     /// (person, project) -> the place there.
-    pub(super) members: FxHashMap<(Key, Key), Membership>,
+    pub(super) members: FxHashMap<(Key, Key), Place>,
     /// project -> its people, person -> his projects.
     pub(super) rosters: FxHashMap<Key, Vec<Key>>,
     pub(super) by_login: FxHashMap<Str, Vec<Key>>,
@@ -114,25 +138,15 @@ impl Tables {
         self.nodes.get(key.0 as usize)
     }
 
-    pub(super) fn state(&self, key: Key) -> &State {
-        self.node(key).map_or(&State::Unknown, |node| &node.state)
+    pub(super) fn state(&self, key: Key) -> State<'_> {
+        self.node(key).map_or(State::Unknown, Node::state)
     }
 
-    pub(super) fn row(&self, key: Key) -> Option<&Row> {
+    pub(super) fn row(&self, key: Key) -> Option<Row<'_>> {
         match self.state(key) {
             State::Record(row) => Some(row),
             _ => None,
         }
-    }
-
-    /// Nothing yet, and room for so many objects.
-    pub(super) fn with_capacity(count: usize) -> Self {
-        Self { keys: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher), ..Self::default() }
-    }
-
-    /// Notes the handle of an object; false where its id has one already.
-    pub(super) fn file(&mut self, node: &Node, key: Key) -> bool {
-        self.keys.insert((node.table, node.id.clone()), key).is_none()
     }
 
     /// The object's handle, made where there is none yet.
@@ -140,7 +154,7 @@ impl Tables {
         if let Some(key) = self.find(table, id) {
             return key;
         }
-        let node = Node { table, id: id.clone(), state: State::Unknown };
+        let node = Node { table, id: id.clone(), state: HeldState::Unknown };
         let reused = self.free.pop().and_then(|key| self.nodes.get_mut(key.0 as usize).map(|slot| (key, slot)));
         let key = match reused {
             Some((key, slot)) => {
@@ -161,19 +175,43 @@ impl Tables {
     /// Gives up the handle of an object that nothing else refers to.
     pub(super) fn release(&mut self, key: Key) {
         let Some(node) = self.nodes.get_mut(key.0 as usize) else { return };
-        node.state = State::Unknown;
+        node.state = HeldState::Unknown;
         let id = std::mem::replace(&mut node.id, Id::EMPTY);
         if self.keys.remove(&(node.table, id)).is_some() {
             self.free.push(key);
         }
     }
 
-    /// Puts a new state in place and returns the old one.
-    pub(super) fn set_state(&mut self, key: Key, state: State) -> State {
-        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return State::Unknown };
+    /// Puts a new state in place and returns the old one; `None` where it is the same.
+    pub(super) fn set_state(&mut self, key: Key, state: NewState<'_>) -> Option<HeldState> {
+        let node = self.nodes.get_mut(key.0 as usize)?;
+        let state = HeldState::from(state);
+        if node.state == state {
+            return None;
+        }
         let old = std::mem::replace(&mut node.state, state);
-        let odd = |state: &State| matches!(state, State::Quarantined(None));
-        match (odd(&old), odd(&node.state)) {
+        self.note_odd(key, matches!(old, HeldState::Quarantined(None)));
+        Some(old)
+    }
+
+    /// The record that came is not understood: what was last said stays. Whether that is new.
+    pub(super) fn quarantine(&mut self, key: Key) -> bool {
+        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return false };
+        node.state = match std::mem::take(&mut node.state) {
+            old @ HeldState::Quarantined(_) => {
+                node.state = old;
+                return false;
+            }
+            HeldState::Record(row) => HeldState::Quarantined(Some(row)),
+            HeldState::Unknown | HeldState::Gone => HeldState::Quarantined(None),
+        };
+        self.note_odd(key, false);
+        true
+    }
+
+    fn note_odd(&mut self, key: Key, was_odd: bool) {
+        let Some(node) = self.nodes.get(key.0 as usize) else { return };
+        match (was_odd, matches!(node.state, HeldState::Quarantined(None))) {
             (false, true) => self.odd.entry(node.table).or_default().push(key),
             (true, false) => {
                 if let Some(list) = self.odd.get_mut(&node.table) {
@@ -182,7 +220,56 @@ impl Tables {
             }
             _ => {}
         }
-        old
+    }
+}
+
+impl Node {
+    pub(super) fn state(&self) -> State<'_> {
+        self.state.view()
+    }
+}
+
+impl HeldState {
+    pub(super) fn view(&self) -> State<'_> {
+        match self {
+            Self::Unknown => State::Unknown,
+            Self::Gone => State::Gone,
+            Self::Quarantined(row) => State::Quarantined(row.as_ref().map(Row::new)),
+            Self::Record(row) => State::Record(Row::new(row)),
+        }
+    }
+}
+
+impl From<NewState<'_>> for HeldState {
+    fn from(state: NewState<'_>) -> Self {
+        match state {
+            NewState::Unknown => Self::Unknown,
+            NewState::Gone => Self::Gone,
+            NewState::Record(row) => Self::Record(Held::from(row)),
+        }
+    }
+}
+
+impl From<Draft<'_>> for Held {
+    fn from(Draft { kind, trashed, project, name, cells }: Draft<'_>) -> Self {
+        let cells = cells.into_iter().map(|cell| match cell {
+            DraftCell::Unset => HeldCell::Unset,
+            DraftCell::Null => HeldCell::Null,
+            DraftCell::Bool(value) => HeldCell::Bool(value),
+            DraftCell::Number(value) => HeldCell::Number(value),
+            DraftCell::Text(text) => HeldCell::Text(text.into()),
+            DraftCell::Texts(texts) => HeldCell::Texts(texts.into_iter().map(Into::into).collect()),
+            DraftCell::Ref(key) => HeldCell::Ref(key),
+            DraftCell::Refs(keys) => HeldCell::Refs(keys.as_slice().into()),
+            DraftCell::Any(value) => HeldCell::Any(Box::new(value.clone())),
+        });
+        Self { kind, trashed, project, name: name.into(), cells: cells.collect() }
+    }
+}
+
+impl Place {
+    pub(super) fn view(&self) -> Membership<'_> {
+        Membership { role: self.role.as_deref(), grants: self.grants.as_deref() }
     }
 }
 
@@ -207,31 +294,5 @@ impl Lazy {
 
     pub(super) fn len(&self) -> usize {
         self.order.len()
-    }
-}
-
-impl Row {
-    /// The cell of a field.
-    pub fn cell(&self, field: FieldNo) -> &Cell {
-        self.cells.get(usize::from(field)).unwrap_or(&Cell::Unset)
-    }
-}
-
-impl Cell {
-    /// The objects that this field refers to.
-    pub fn refs(&self) -> &[Key] {
-        match self {
-            Self::Ref(key) => std::slice::from_ref(key),
-            Self::Refs(keys) => keys,
-            _ => &[],
-        }
-    }
-
-    /// The text, where it is one.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
     }
 }

@@ -351,7 +351,7 @@ fn an_entity_can_change_its_kind() {
     let mut directory = with([upsert(&Record::new("shot", "E").in_project("P")), upsert(&task("T", "E", &[]))]);
     assert_eq!(touched(&mut directory, upsert(&Record::new("asset", "E").in_project("P"))), ["E"]);
     let row = directory.view().row(key(&directory, "shot", "E")).expect("is known");
-    assert_eq!(row.kind, ASSET);
+    assert_eq!(row.kind(), ASSET);
     assert_eq!(back(&directory, "asset", "E", TASKS), ["T"]);
     assert_eq!(directory.view().counts(), [("asset".into(), 1), ("task".into(), 1)]);
 }
@@ -360,7 +360,7 @@ fn an_entity_can_change_its_kind() {
 fn what_is_referred_to_before_it_comes_is_the_same_object() {
     let mut directory = with([upsert(&task("T", "S", &["ada"]))]);
     let early = key(&directory, "person", "ada");
-    assert_eq!(*directory.view().state(early), State::Unknown);
+    assert_eq!(directory.view().state(early), State::Unknown);
     directory.apply([upsert(&person("ada", "ada"))]);
     assert_eq!(key(&directory, "person", "ada"), early);
     assert!(directory.view().row(early).is_some());
@@ -371,10 +371,10 @@ fn a_list_with_something_else_in_it_is_unknown_rather_than_shorter() {
     let odd = Value::List(vec![Value::text("ada"), Value::Number(7.0)]);
     let directory = with([upsert(&Record::new("task", "T").with("assignees", odd.clone()))]);
     let row = directory.view().row(key(&directory, "task", "T")).expect("is known");
-    assert_eq!(*row.cell(1), Cell::Unset);
+    assert_eq!(row.cell(1), Cell::Unset);
     let directory = with([upsert(&Record::new("project", "P").with("allowed", odd))]);
     let row = directory.view().row(key(&directory, "project", "P")).expect("is known");
-    assert_eq!((row.cell(0), row.cell(1)), (&Cell::Unset, &Cell::Unset));
+    assert_eq!((row.cell(0), row.cell(1)), (Cell::Unset, Cell::Unset));
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn a_handle_that_is_used_again_was_forgotten_before() {
     let old = key(&directory, "comment", "C1");
     let applied = directory.apply([Change::Forget(ObjectRef::new("comment", "C1"))]);
     assert_eq!(applied.touched.deps, [Dep::Node(old)]);
-    assert_eq!(*directory.view().state(old), State::Unknown);
+    assert_eq!(directory.view().state(old), State::Unknown);
     assert_eq!(directory.view().object(old).map(|object| object.id), Some(Id::EMPTY));
     let applied = directory.apply([upsert(&task("T9", "S9", &[]))]);
     assert!([key(&directory, "task", "T9"), key(&directory, "shot", "S9")].contains(&old), "the handle is used again");
@@ -572,7 +572,7 @@ fn told(directory: &Directory) -> BTreeSet<String> {
         let key = Key(at);
         let name = format!("{} {}", node.table, node.id);
         let names = |keys: &[Key]| ids(directory, keys).join(",");
-        match &node.state {
+        match node.state() {
             State::Unknown => {}
             State::Gone => {
                 told.insert(format!("{name} gone"));
@@ -581,9 +581,9 @@ fn told(directory: &Directory) -> BTreeSet<String> {
                 told.insert(format!("{name} quarantined"));
             }
             State::Record(row) => {
-                let refs: Vec<_> = row.cells.iter().map(|cell| names(cell.refs())).collect();
-                let texts: Vec<_> = row.cells.iter().map(|cell| cell.text().unwrap_or("-")).collect();
-                told.insert(format!("{name} {} {} {refs:?} {texts:?}", row.kind, names(row.project.as_slice())));
+                let refs: Vec<_> = row.cells().map(|cell| names(&cell.refs())).collect();
+                let texts: Vec<_> = row.cells().map(|cell| cell.text().unwrap_or("-")).collect();
+                told.insert(format!("{name} {} {} {refs:?} {texts:?}", row.kind(), names(row.project().as_slice())));
             }
         }
         for (what, keys) in [("back", view.back(key, 0)), ("roster", view.roster(key))] {

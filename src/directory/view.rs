@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashSet;
 
-use super::tables::{Cell, Membership, Row, State, Tables};
+use super::row::{Membership, Row, State};
+use super::tables::{Place, Tables};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{KindNo, Schema};
 
@@ -29,7 +30,7 @@ impl<'a> View<'a> {
     }
 
     /// What is known of an object.
-    pub fn state(&self, key: Key) -> &'a State {
+    pub fn state(&self, key: Key) -> State<'a> {
         self.tables.state(key)
     }
 
@@ -39,7 +40,7 @@ impl<'a> View<'a> {
     }
 
     /// The object's record, where there is one.
-    pub fn row(&self, key: Key) -> Option<&'a Row> {
+    pub fn row(&self, key: Key) -> Option<Row<'a>> {
         self.tables.row(key)
     }
 
@@ -63,7 +64,7 @@ impl<'a> View<'a> {
     pub fn of_table(&self, table: KindNo) -> impl Iterator<Item = Key> {
         let nodes = (0_u32..).zip(&self.tables.nodes);
         nodes
-            .filter(move |(_, node)| node.table == table && matches!(node.state, State::Record(_)))
+            .filter(move |(_, node)| node.table == table && matches!(node.state(), State::Record(_)))
             .map(|(at, _)| Key(at))
     }
 
@@ -100,15 +101,10 @@ impl<'a> View<'a> {
 
     /// Whether an object leads to one of these by the field of this name.
     fn leads(&self, keys: &FxHashSet<Key>, field: &str) -> impl Fn(Key) -> bool {
-        let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
-        let fields: Vec<Option<usize>> = kinds.collect();
+        let fields: Vec<_> = self.schema.kinds.iter().map(|kind| kind.field_no(field)).collect();
         move |key: Key| {
             let cell = self.table(key).and_then(|table| (*fields.get(usize::from(table))?).zip(self.row(key)));
-            match cell.and_then(|(field, row)| row.cells.get(field)) {
-                Some(Cell::Ref(to)) => keys.contains(to),
-                Some(Cell::Refs(to)) => to.iter().any(|to| keys.contains(to)),
-                _ => false,
-            }
+            cell.is_some_and(|(field, row)| row.cell(field).refs().iter().any(|to| keys.contains(to)))
         }
     }
 
@@ -128,8 +124,8 @@ impl<'a> View<'a> {
     }
 
     /// A person's place in a project: `None` when not in it.
-    pub fn member(&self, person: Key, project: Key) -> Option<&'a Membership> {
-        self.tables.members.get(&(person, project))
+    pub fn member(&self, person: Key, project: Key) -> Option<Membership<'a>> {
+        self.tables.members.get(&(person, project)).map(Place::view)
     }
 
     /// The people of a project, or the projects of a person, in no order.
@@ -163,7 +159,7 @@ impl<'a> View<'a> {
             return Ok(Some(key));
         }
         // Keys and scripts share the table; what they are called is up to whoever makes one.
-        let is_person = |key: &&Key| self.row(**key).is_none_or(|row| row.kind == kind);
+        let is_person = |key: &&Key| self.row(**key).is_none_or(|row| row.kind() == kind);
         let mut named = self.by_name(kind, word).iter().filter(is_person);
         let by_name = named.next().copied();
         if named.next().is_some() {
@@ -179,8 +175,8 @@ impl<'a> View<'a> {
     pub fn counts(&self) -> Vec<(Str, u64)> {
         let mut counts = vec![0_u64; self.schema.kinds.len()];
         for node in &self.tables.nodes {
-            if let State::Record(row) = &node.state
-                && let Some(count) = counts.get_mut(usize::from(row.kind))
+            if let State::Record(row) = node.state()
+                && let Some(count) = counts.get_mut(usize::from(row.kind()))
             {
                 *count += 1;
             }
@@ -191,7 +187,7 @@ impl<'a> View<'a> {
 
     /// How many objects the tracker described in a way that could not be understood.
     pub fn quarantined(&self) -> usize {
-        self.tables.nodes.iter().filter(|node| matches!(node.state, State::Quarantined(_))).count()
+        self.tables.nodes.iter().filter(|node| matches!(node.state(), State::Quarantined(_))).count()
     }
 }
 
