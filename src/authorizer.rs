@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! check: resolve -> cache -> decide -> put        under one read guard
-//! apply: directory -> forget                      under one write guard
+//! apply: directory -> forget                      under one write guard; a large batch to a copy, which takes its place
 //! ```
 //!
 //! Invariant: once `apply` has returned, no decision that the batch touched is served again.
@@ -47,8 +47,11 @@ use crate::model::schema::Schema;
 use freshness::Age;
 use pending::Pending;
 
-/// How many changes are applied under one write guard: other calls get in between, and checks wait without a thread.
-const CHUNK: usize = 512;
+/// How many changes are applied in place: for so long every check waits.
+const IN_PLACE: usize = 512;
+
+/// A batch that touches more than this makes the cache forget everything: to look for each would keep checks waiting.
+const TOUCHED: usize = 10_000;
 
 /// How many objects are looked at under one read guard.
 const LOOKED_AT: usize = 50_000;
@@ -105,8 +108,6 @@ pub struct OtherMirror(String);
 struct Mirror {
     directory: Directory,
     policy: Policy,
-    /// A batch is applied in part: what is decided from it now may be right neither before nor after the batch.
-    halfway: bool,
 }
 
 /// Says what is odd about actions that the tracker's settings declare; of many, the first.
@@ -125,7 +126,7 @@ impl Authorizer {
     pub fn new(policy: Policy, options: Options, clock: Clock) -> Arc<Self> {
         let directory = Directory::new(Arc::clone(&policy.schema));
         Arc::new(Self {
-            mirror: RwLock::new(Mirror { directory, policy, halfway: false }),
+            mirror: RwLock::new(Mirror { directory, policy }),
             cache: Cache::new(options.cache_capacity),
             pending: Pending::default(),
             age: Age::new(clock, options.max_staleness),
@@ -150,27 +151,69 @@ impl Authorizer {
         self.apply_all(changes)
     }
 
-    /// To be called by the writer whose turn it is.
+    /// Applies a batch: all of it counts from one moment on. To be called by the writer whose turn it is.
     fn apply_all(&self, changes: Vec<Change>) -> Applied {
+        let applied = if changes.len() <= IN_PLACE {
+            self.apply_under(|directory| (directory.apply(changes), None))
+        } else {
+            // Nobody else writes meanwhile, and checks go on from what there is.
+            let mut next = self.mirror.read().directory.clone();
+            let applied = next.apply(changes);
+            self.apply_under(|directory| (applied, Some(std::mem::replace(directory, next))))
+        };
+        self.settle(&applied);
+        applied
+    }
+
+    /// Applies changes that need not count at once. To be called by the writer whose turn it is.
+    fn apply_apart(&self, changes: Vec<Change>) -> Applied {
         let mut total = Applied { revision: self.mirror.read().directory.revision(), ..Applied::default() };
         let mut rest = changes.into_iter();
-        loop {
-            let chunk: Vec<Change> = rest.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            let Applied { revision, changed, quarantined, mut touched } = self.apply_changes(chunk, rest.len() > 0);
+        while rest.len() > 0 {
+            let some: Vec<Change> = rest.by_ref().take(IN_PLACE).collect();
+            let Applied { revision, changed, quarantined, refused, touched } =
+                self.apply_under(|directory| (directory.apply(some), None));
             total.revision = revision;
             total.changed += changed;
             total.quarantined += quarantined;
-            total.touched.deps.append(&mut touched.deps);
+            total.refused += refused;
             total.touched.everything |= touched.everything;
+            total.touched.deps.extend(touched.deps);
         }
+        self.settle(&total);
+        total
+    }
+
+    /// Changes the mirror under the write guard, and forgets what that touches. A mirror that it leaves behind is dropped
+    /// after it.
+    fn apply_under(&self, change: impl FnOnce(&mut Directory) -> (Applied, Option<Directory>)) -> Applied {
+        let mut guard = self.mirror.write();
+        let Mirror { directory, policy } = &mut *guard;
+        let (mut applied, left) = change(directory);
+        let Followed { mut touched, notes, everything } = policy.follow(directory.view(), &applied.touched);
+        applied.touched.deps.append(&mut touched);
+        applied.touched.everything |= everything;
+        if applied.touched.deps.len() > TOUCHED {
+            self.forget(&Touched::everything());
+        } else {
+            self.forget(&applied.touched);
+        }
+        drop(guard);
+        drop(left);
+        warn_of(&notes);
+        applied
+    }
+
+    /// Tells whoever waits that something was applied.
+    fn settle(&self, applied: &Applied) {
         self.applied.notify_waiters();
-        if total.touched.everything || total.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
+        if applied.refused > 0 {
+            let refused = applied.refused;
+            tracing::error!(refused, "the mirror has no room for more objects: what it has not is denied");
+        }
+        if applied.touched.everything || applied.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
             self.complain();
         }
-        total
     }
 
     /// Says which names of the policy mean nothing at the tracker, and which of the tracker's roles nothing here.
@@ -187,21 +230,6 @@ impl Authorizer {
             tracing::warn!(role, "the tracker's role has no list of permissions in the policy, so it grants nothing");
         }
         *said = wrong.into_iter().chain(unlisted).collect();
-    }
-
-    fn apply_changes(&self, changes: Vec<Change>, more: bool) -> Applied {
-        let mut guard = self.mirror.write();
-        let mirror = &mut *guard;
-        mirror.halfway = more;
-        let mut applied = mirror.directory.apply(changes);
-        let Followed { mut touched, notes, everything } =
-            mirror.policy.follow(mirror.directory.view(), &applied.touched);
-        applied.touched.deps.append(&mut touched);
-        applied.touched.everything |= everything;
-        self.forget(&applied.touched);
-        drop(guard);
-        warn_of(&notes);
-        applied
     }
 
     /// Must be called under the write guard.

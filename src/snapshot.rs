@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start:  disk ─► format: is it ours, whole, of this tracker? ─► Directory ─► authorizer
-//! later:  authorizer, writers waiting, checks not ─► bytes ─► disk: beside, synced, renamed
+//! later:  authorizer, a copy that shares ─► bytes ─► disk: beside, synced, renamed
 //! ```
 //!
 //! Invariant: what is refused is refused as a whole, in one line of the log, and the tracker is loaded as if there were none.
@@ -151,8 +151,7 @@ impl Keeper {
         self.place.prepare().map(drop)
     }
 
-    /// Writes the mirror as it is now. Blocks: on the disk, and as long as that takes, writers of the mirror while it is
-    /// copied.
+    /// Writes the mirror as it is now. Blocks on the disk.
     ///
     /// # Errors
     /// Where it cannot be written; the old one is then still there.

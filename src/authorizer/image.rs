@@ -56,14 +56,15 @@ impl Authorizer {
         Some(Taken { revision: self.mirror.read().directory.revision(), as_of, at })
     }
 
-    /// Writes the mirror down as it is at one revision; `None` before the first load is done.
-    ///
-    /// Writers wait until it is done. So nobody waits for the write guard meanwhile, and checks go on.
+    /// Writes the mirror down as it is at one revision; `None` before the first load is done. Nobody waits for it: a copy
+    /// shares what does not change meanwhile.
     pub fn take(&self, bytes: &mut Vec<u8>) -> Option<Taken> {
-        let _turn = self.writing.lock();
-        // At first the age: what is applied after it was looked at is newer than it says.
+        // Nothing is applied between the look at the age and the copy, which so is no older than it says.
+        let turn = self.writing.lock();
         let taken = self.takeable()?;
-        self.mirror.read().directory.encode(bytes);
+        let copy = self.mirror.read().directory.clone();
+        drop(turn);
+        copy.encode(bytes);
         Some(taken)
     }
 }

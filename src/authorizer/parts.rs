@@ -9,14 +9,14 @@ use crate::model::id::{Key, ObjectRef};
 
 impl Authorizer {
     /// Applies what differs of a part of a load, objects of `except` (named by their tables) left alone, and notes what
-    /// it lists.
+    /// it lists. A part is no one look at the tracker, so its changes need not count at once.
     pub fn apply_part(&self, part: Vec<Change>, except: &HashSet<ObjectRef>, listed: &mut Listed) -> Applied {
         let _turn = self.writing.lock();
         let (named, changes) = {
             let mirror = self.mirror.read();
             (mirror.directory.named(&part), mirror.directory.differing(part, except))
         };
-        let applied = self.apply_all(changes);
+        let applied = self.apply_apart(changes);
         self.mirror.read().directory.list(&named, listed);
         applied
     }

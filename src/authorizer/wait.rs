@@ -32,8 +32,6 @@ enum UnderWay {
     Nothing,
     /// Something it rests on has changed at the tracker and is not applied yet.
     Change,
-    /// A batch is applied in part: this answer must not be given.
-    Batch,
 }
 
 /// What a question may still wait for.
@@ -132,11 +130,6 @@ impl Authorizer {
 
     /// Reads what is missing, or waits for what is under way. False: no more waiting, the answer stands as it is.
     async fn wait(&self, missing: Vec<ObjectRef>, under_way: UnderWay, patience: &mut Patience) -> bool {
-        if under_way == UnderWay::Batch {
-            // It ends by itself, however large it is.
-            let _applied = tokio::time::timeout(TICK, self.applied.notified()).await;
-            return true;
-        }
         if !missing.is_empty() && !patience.unreadable {
             patience.rounds += 1;
             patience.unreadable = patience.rounds > ROUNDS || !self.read(missing).await;
@@ -200,8 +193,6 @@ impl Authorizer {
         let view = mirror.directory.view();
         let policy = &mirror.policy;
         let under_way = |deps: &[Dep]| match () {
-            // Before the first load is done, the answer is STALE whatever is found.
-            () if mirror.halfway && self.age.moment().age.is_some() => UnderWay::Batch,
             () if !self.pending.is_empty() && self.pending.concerns(deps, &named(policy, query), view) => {
                 UnderWay::Change
             }

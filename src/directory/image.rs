@@ -298,11 +298,11 @@ where
         let head = self.input.byte()?;
         match head & !(IN_PROJECT | TRASHED) {
             UNKNOWN => {}
-            GONE => self.filler.gone(key),
+            GONE => self.filler.gone(key)?,
             NEVER_UNDERSTOOD => self.filler.quarantine(key),
             state @ (QUARANTINED | RECORD) => {
                 let draft = self.draft(key, head & IN_PROJECT != 0, head & TRASHED != 0)?;
-                self.filler.record(key, draft);
+                self.filler.record(key, draft)?;
                 if state == QUARANTINED {
                     self.filler.quarantine(key);
                 }
@@ -356,8 +356,7 @@ where
             _ => return Err(Damaged("a role of no known form")),
         };
         let (roles, rights) = (self.keys()?, self.texts()?);
-        self.filler.member(place, role, roles, &rights);
-        Ok(())
+        self.filler.member(place, role, roles, &rights)
     }
 
     fn texts(&mut self) -> Result<Vec<&'t str>, Damaged> {

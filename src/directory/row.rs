@@ -1,8 +1,12 @@
 //! Records as they are looked at: small copies that borrow from the mirror.
 
+use std::fmt;
 use std::ops::Deref;
 
-use super::tables::{Grants, Held, HeldCell};
+use super::members::Grants;
+use super::tables::{Draft, DraftCell};
+use super::texts::Texts as Held;
+use super::values::{Values, Word};
 use crate::model::id::Key;
 use crate::model::schema::{FieldNo, KindNo};
 use crate::model::value::Value;
@@ -21,9 +25,13 @@ pub enum State<'v> {
 }
 
 /// A record.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy)]
 pub struct Row<'v> {
-    held: &'v Held,
+    values: &'v Values,
+    kind: KindNo,
+    trashed: bool,
+    /// Project, name, then the fields.
+    words: &'v [Word],
 }
 
 /// The value of a field.
@@ -54,8 +62,11 @@ enum Few<'v> {
 }
 
 /// A list of texts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Texts<'v>(&'v [Box<str>]);
+#[derive(Clone, Copy)]
+pub struct Texts<'v> {
+    held: &'v Held,
+    list: &'v [u32],
+}
 
 /// A person's place in a project.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,38 +80,62 @@ pub struct Membership<'v> {
 // === impl Row ===
 
 impl<'v> Row<'v> {
-    pub(super) fn new(held: &'v Held) -> Self {
-        Self { held }
+    pub(super) fn new(values: &'v Values, kind: KindNo, trashed: bool, words: &'v [Word]) -> Self {
+        Self { values, kind, trashed, words }
     }
 
     /// The kind itself, where several share a table.
     pub fn kind(self) -> KindNo {
-        self.held.kind
+        self.kind
     }
 
     /// In the trash: links to it lead nowhere.
     pub fn trashed(self) -> bool {
-        self.held.trashed
+        self.trashed
     }
 
     /// The project that it belongs to.
     pub fn project(self) -> Option<Key> {
-        self.held.project
+        self.words.first()?.key()
     }
 
     /// The display name.
     pub fn name(self) -> &'v str {
-        &self.held.name
+        self.words.get(1).map_or("", |word| self.values.text(*word))
     }
 
     /// The value of a field.
     pub fn cell(self, field: FieldNo) -> Cell<'v> {
-        self.held.cells.get(usize::from(field)).map_or(Cell::Unset, Cell::of)
+        self.words.get(usize::from(field) + 2).map_or(Cell::Unset, |word| self.values.cell(*word))
     }
 
     /// The values of all fields of the table's kind, in order.
     pub fn cells(self) -> impl ExactSizeIterator<Item = Cell<'v>> + Clone {
-        self.held.cells.iter().map(Cell::of)
+        let fields = self.words.get(2..).unwrap_or_default();
+        fields.iter().map(move |word| self.values.cell(*word))
+    }
+
+    /// Whether the draft says the same.
+    pub(super) fn is(self, draft: &Draft<'_>) -> bool {
+        let Draft { kind, trashed, project, name, cells } = draft;
+        let heads = (self.kind, self.trashed, self.project(), self.name()) == (*kind, *trashed, *project, *name);
+        heads && self.cells().len() == cells.len() && self.cells().zip(cells).all(|(cell, draft)| cell.is(draft))
+    }
+}
+
+impl PartialEq for Row<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let heads = |row: &Self| (row.kind, row.trashed, row.project());
+        heads(self) == heads(other) && self.name() == other.name() && self.cells().eq(other.cells())
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells: Vec<_> = self.cells().collect();
+        let Self { kind, trashed, .. } = self;
+        write!(f, "Row {{ kind: {kind}, trashed: {trashed}, project: {:?}, ", self.project())?;
+        write!(f, "name: {:?}, cells: {cells:?} }}", self.name())
     }
 }
 
@@ -118,17 +153,17 @@ impl<'v> State<'v> {
 // === impl Cell ===
 
 impl<'v> Cell<'v> {
-    fn of(held: &'v HeldCell) -> Self {
-        match held {
-            HeldCell::Unset => Self::Unset,
-            HeldCell::Null => Self::Null,
-            HeldCell::Bool(value) => Self::Bool(*value),
-            HeldCell::Number(value) => Self::Number(*value),
-            HeldCell::Text(text) => Self::Text(text),
-            HeldCell::Texts(texts) => Self::Texts(Texts(texts)),
-            HeldCell::Ref(key) => Self::Ref(*key),
-            HeldCell::Refs(keys) => Self::Refs(Refs(Few::Many(keys))),
-            HeldCell::Any(value) => Self::Any(value),
+    fn is(self, draft: &DraftCell<'_>) -> bool {
+        match (self, draft) {
+            (Self::Unset, DraftCell::Unset) | (Self::Null, DraftCell::Null) => true,
+            (Self::Bool(a), DraftCell::Bool(b)) => a == *b,
+            (Self::Number(a), DraftCell::Number(b)) => a == *b,
+            (Self::Text(a), DraftCell::Text(b)) => a == *b,
+            (Self::Texts(a), DraftCell::Texts(b)) => a.iter().eq(b.iter().copied()),
+            (Self::Ref(a), DraftCell::Ref(b)) => a == *b,
+            (Self::Refs(a), DraftCell::Refs(b)) => *a == **b,
+            (Self::Any(a), DraftCell::Any(b)) => a == *b,
+            _ => false,
         }
     }
 
@@ -167,9 +202,39 @@ impl PartialEq for Refs<'_> {
     }
 }
 
+impl From<Key> for Refs<'_> {
+    fn from(key: Key) -> Self {
+        Self(Few::One(key))
+    }
+}
+
+impl<'v> From<&'v [Key]> for Refs<'v> {
+    fn from(keys: &'v [Key]) -> Self {
+        Self(Few::Many(keys))
+    }
+}
+
+// === impl Texts ===
+
 impl<'v> Texts<'v> {
+    pub(super) fn new(held: &'v Held, list: &'v [u32]) -> Self {
+        Self { held, list }
+    }
+
     /// The texts, in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = &'v str> + Clone {
-        self.0.iter().map(|text| &**text)
+        self.list.iter().map(move |no| self.held.get(*no))
+    }
+}
+
+impl PartialEq for Texts<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Texts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }

@@ -1,13 +1,19 @@
 //! The tables of the mirror and their indexes. Private to the directory: the engine sees them through `View`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::row::{Membership, Row, State};
+use super::chunks::Chunks;
+use super::index::{Index, Lists};
+use super::lazy::Lazy;
+use super::members::Members;
+use super::row::{Row, State};
+use super::rows::{Rows, Words};
+use super::values::{MOST, Values};
 use crate::model::id::{Id, Key, Str};
-use crate::model::schema::KindNo;
+use crate::model::schema::{KindNo, Schema};
 use crate::model::value::Value;
 
 /// A new state of an object.
@@ -44,94 +50,92 @@ pub(super) enum DraftCell<'r> {
     Any(&'r Value),
 }
 
-/// The state that an object had.
-#[derive(Debug, Default, PartialEq)]
-pub(super) enum HeldState {
-    #[default]
+/// The state that an object had. What its record holds is to be given up when nobody looks at it any more.
+#[derive(Debug)]
+pub(super) enum Was {
     Unknown,
     Gone,
-    Quarantined(Option<Held>),
-    Record(Held),
+    Quarantined(Option<Taken>),
+    Record(Taken),
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Held {
-    pub(super) kind: KindNo,
-    pub(super) trashed: bool,
-    pub(super) project: Option<Key>,
-    pub(super) name: Box<str>,
-    pub(super) cells: Box<[HeldCell]>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum HeldCell {
-    Unset,
-    Null,
-    Bool(bool),
-    Number(f64),
-    Text(Box<str>),
-    Texts(Box<[Box<str>]>),
-    Ref(Key),
-    Refs(Box<[Key]>),
-    Any(Box<Value>),
-}
-
-/// A person's place in a project, as it is held.
-#[derive(Debug, PartialEq)]
-pub(super) struct Place {
-    pub(super) role: Option<Str>,
-    pub(super) grants: Option<Box<Grants>>,
-}
-
-/// The roles and rights of one member.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Grants {
-    pub roles: Box<[Key]>,
-    pub rights: Box<[Str]>,
-}
-
+/// A record that is not in its table any more.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) table: KindNo,
-    pub(super) id: Id,
-    state: HeldState,
+pub(super) struct Taken {
+    kind: KindNo,
+    trashed: bool,
+    words: Words,
 }
 
-#[derive(Debug, Default)]
+/// There are more objects or values than can be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) id: Id,
+    pub(super) table: KindNo,
+    /// That of its row.
+    kind: KindNo,
+    standing: Standing,
+}
+
+/// What is known of an object, and where its row stands: 4 bits and 28.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing(u32);
+
+#[derive(Clone, Debug)]
 pub(super) struct Tables {
-    pub(super) nodes: Vec<Node>,
-    keys: FxHashMap<(KindNo, Id), Key>,
+    pub(super) nodes: Chunks<Node>,
+    keys: Index<Key>,
     /// Keys of released nodes, to be used again.
     free: Vec<Key>,
+    /// So many objects there are at most.
+    pub(super) most: u32,
+    /// By table.
+    rows: Vec<Rows>,
+    pub(super) values: Values,
     /// (referred object, number of the back list) -> those that refer to it.
-    pub(super) backs: FxHashMap<(Key, u16), Vec<Key>>,
+    pub(super) backs: Lists<(Key, u16)>,
     /// The same for lists that are kept by project: (referred object, list, project) -> those that refer.
-    pub(super) backs_in: FxHashMap<(Key, u16, Key), Vec<Key>>,
-    /// (person, project) -> the place there.
-    pub(super) members: FxHashMap<(Key, Key), Place>,
-    /// project -> its people, person -> his projects.
-    pub(super) rosters: FxHashMap<Key, Vec<Key>>,
-    pub(super) by_login: FxHashMap<Str, Vec<Key>>,
-    pub(super) by_email: FxHashMap<Str, Vec<Key>>,
+    pub(super) backs_in: Lists<(Key, u16, Key)>,
+    pub(super) members: Members,
+    pub(super) by_login: Lists<Str>,
+    pub(super) by_email: Lists<Str>,
     /// Objects of kinds that are found by name.
-    pub(super) by_name: FxHashMap<(KindNo, Str), Vec<Key>>,
+    pub(super) by_name: Lists<(KindNo, Str)>,
     pub(super) lazy: Lazy,
     /// Objects of which no record was ever understood, by table.
-    pub(super) odd: FxHashMap<KindNo, Vec<Key>>,
-}
-
-/// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
-#[derive(Debug, Default)]
-pub(super) struct Lazy {
-    order: BTreeMap<u64, Key>,
-    places: FxHashMap<Key, u64>,
-    next: u64,
+    odd: BTreeSet<(KindNo, Key)>,
+    /// Records by kind.
+    counts: Vec<u64>,
+    quarantined: usize,
 }
 
 impl Tables {
+    pub(super) fn new(schema: &Schema) -> Self {
+        Self {
+            nodes: Chunks::default(),
+            keys: Index::default(),
+            free: Vec::new(),
+            most: MOST,
+            rows: schema.kinds.iter().map(|kind| Rows::new(kind.fields.len() + 2)).collect(),
+            values: Values::default(),
+            backs: Lists::default(),
+            backs_in: Lists::default(),
+            members: Members::default(),
+            by_login: Lists::default(),
+            by_email: Lists::default(),
+            by_name: Lists::default(),
+            lazy: Lazy::default(),
+            odd: BTreeSet::new(),
+            counts: vec![0; schema.kinds.len()],
+            quarantined: 0,
+        }
+    }
+
     pub(super) fn find(&self, table: KindNo, id: &Id) -> Option<Key> {
-        // A tuple key of borrowed parts cannot be looked up without a clone; the clone of an id is a copy of 24 bytes.
-        self.keys.get(&(table, id.clone())).copied()
+        self.keys.find(self.keys.hash((table, id)), |key| is(&self.nodes, *key, table, id)).copied()
     }
 
     pub(super) fn node(&self, key: Key) -> Option<&Node> {
@@ -139,7 +143,21 @@ impl Tables {
     }
 
     pub(super) fn state(&self, key: Key) -> State<'_> {
-        self.node(key).map_or(State::Unknown, Node::state)
+        self.node(key).map_or(State::Unknown, |node| self.state_of(node))
+    }
+
+    pub(super) fn state_of(&self, node: &Node) -> State<'_> {
+        let row = |at| {
+            let (trashed, words) = self.rows.get(usize::from(node.table))?.get(at)?;
+            Some(Row::new(&self.values, node.kind, trashed, words))
+        };
+        match (node.standing, node.standing.row()) {
+            (Standing::GONE, _) => State::Gone,
+            (Standing::ODD, _) => State::Quarantined(None),
+            (_, Some((true, at))) => row(at).map_or(State::Unknown, State::Record),
+            (_, Some((false, at))) => State::Quarantined(row(at)),
+            _ => State::Unknown,
+        }
     }
 
     pub(super) fn row(&self, key: Key) -> Option<Row<'_>> {
@@ -149,150 +167,200 @@ impl Tables {
         }
     }
 
+    /// The objects of a table of which a record was understood once, whatever came of it since.
+    pub(super) fn with_row(&self, table: KindNo) -> impl Iterator<Item = Key> {
+        self.rows.get(usize::from(table)).into_iter().flat_map(Rows::owners)
+    }
+
+    /// Those of which none ever was.
+    pub(super) fn odd(&self, table: KindNo) -> impl Iterator<Item = Key> {
+        self.odd.range((table, Key(0))..).take_while(move |(of, _)| *of == table).map(|(_, key)| *key)
+    }
+
+    /// Records by kind.
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    pub(super) fn quarantined(&self) -> usize {
+        self.quarantined
+    }
+
     /// The object's handle, made where there is none yet.
-    pub(super) fn intern(&mut self, table: KindNo, id: &Id) -> Key {
-        if let Some(key) = self.find(table, id) {
-            return key;
+    pub(super) fn intern(&mut self, table: KindNo, id: &Id) -> Result<Key, Full> {
+        let hash = self.keys.hash((table, id));
+        if let Some(key) = self.keys.find(hash, |key| is(&self.nodes, *key, table, id)) {
+            return Ok(*key);
         }
-        let node = Node { table, id: id.clone(), state: HeldState::Unknown };
-        let reused = self.free.pop().and_then(|key| self.nodes.get_mut(key.0 as usize).map(|slot| (key, slot)));
-        let key = match reused {
-            Some((key, slot)) => {
-                *slot = node;
+        let node = Node { id: id.clone(), table, kind: table, standing: Standing::UNKNOWN };
+        let key = match self.free.pop() {
+            Some(key) => {
+                *self.nodes.get_mut(key.0 as usize).ok_or(Full)? = node;
                 key
             }
             None => {
-                // More than 2^32 objects do not fit in memory long before this saturates.
-                let key = Key(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+                let next = u32::try_from(self.nodes.len()).ok().filter(|next| *next < self.most).ok_or(Full)?;
                 self.nodes.push(node);
-                key
+                Key(next)
             }
         };
-        self.keys.insert((table, id.clone()), key);
-        key
+        let nodes = &self.nodes;
+        self.keys.insert(hash, key, |hasher, key| {
+            nodes.get(key.0 as usize).map_or(0, |node| hasher.hash_one((node.table, &node.id)))
+        });
+        Ok(key)
     }
 
     /// Gives up the handle of an object that nothing else refers to.
     pub(super) fn release(&mut self, key: Key) {
         let Some(node) = self.nodes.get_mut(key.0 as usize) else { return };
-        node.state = HeldState::Unknown;
-        let id = std::mem::replace(&mut node.id, Id::EMPTY);
-        if self.keys.remove(&(node.table, id)).is_some() {
+        let hash = self.keys.hash((node.table, &node.id));
+        node.standing = Standing::UNKNOWN;
+        node.id = Id::EMPTY;
+        if self.keys.remove(hash, |known| *known == key).is_some() {
             self.free.push(key);
         }
     }
 
     /// Puts a new state in place and returns the old one; `None` where it is the same.
-    pub(super) fn set_state(&mut self, key: Key, state: NewState<'_>) -> Option<HeldState> {
-        let node = self.nodes.get_mut(key.0 as usize)?;
-        let state = HeldState::from(state);
-        if node.state == state {
-            return None;
-        }
-        let old = std::mem::replace(&mut node.state, state);
-        self.note_odd(key, matches!(old, HeldState::Quarantined(None)));
-        Some(old)
+    ///
+    /// # Errors
+    /// Where there is no room for the record; the state is the old one then.
+    pub(super) fn set_state(&mut self, key: Key, state: NewState<'_>) -> Result<Option<Was>, Full> {
+        let same = match (self.state(key), &state) {
+            (State::Unknown, NewState::Unknown) | (State::Gone, NewState::Gone) => true,
+            (State::Record(row), NewState::Record(draft)) => row.is(draft),
+            _ => false,
+        };
+        let Some(node) = self.nodes.get_mut(key.0 as usize).filter(|_| !same) else { return Ok(None) };
+        let Some(rows) = self.rows.get_mut(usize::from(node.table)) else { return Ok(None) };
+        let (old, place) = (node.standing, node.standing.row().map(|(_, at)| at));
+        let taken = place.and_then(|at| {
+            let (trashed, words) = rows.get(at)?;
+            Some(Taken { kind: node.kind, trashed, words: SmallVec::from_slice(words) })
+        });
+        node.standing = match (state, place) {
+            (NewState::Record(draft), place) => {
+                let words = self.values.hold(&draft).ok_or(Full)?;
+                let at = match place {
+                    Some(at) => rows.put(at, key, draft.trashed, &words).map(|()| at),
+                    None => rows.insert(key, draft.trashed, &words),
+                };
+                let Some(at) = at else {
+                    self.values.give_up(&words);
+                    return Err(Full);
+                };
+                node.kind = draft.kind;
+                Standing::record(at)
+            }
+            (state, place) => {
+                place.into_iter().for_each(|at| rows.remove(at));
+                if matches!(state, NewState::Gone) { Standing::GONE } else { Standing::UNKNOWN }
+            }
+        };
+        let was = match (old, old.row(), taken) {
+            (Standing::GONE, ..) => Was::Gone,
+            (_, Some((true, _)), Some(taken)) => Was::Record(taken),
+            (_, Some((false, _)), taken) => Was::Quarantined(taken),
+            (Standing::ODD, ..) => Was::Quarantined(None),
+            _ => Was::Unknown,
+        };
+        self.count(key, &was);
+        Ok(Some(was))
     }
 
     /// The record that came is not understood: what was last said stays. Whether that is new.
     pub(super) fn quarantine(&mut self, key: Key) -> bool {
         let Some(node) = self.nodes.get_mut(key.0 as usize) else { return false };
-        node.state = match std::mem::take(&mut node.state) {
-            old @ HeldState::Quarantined(_) => {
-                node.state = old;
-                return false;
+        match node.standing.row() {
+            Some((true, at)) => {
+                node.standing = Standing::quarantined(at);
+                if let Some(count) = self.counts.get_mut(usize::from(node.kind)) {
+                    *count -= 1;
+                }
             }
-            HeldState::Record(row) => HeldState::Quarantined(Some(row)),
-            HeldState::Unknown | HeldState::Gone => HeldState::Quarantined(None),
-        };
-        self.note_odd(key, false);
+            None if node.standing != Standing::ODD => {
+                node.standing = Standing::ODD;
+                self.odd.insert((node.table, key));
+            }
+            _ => return false,
+        }
+        self.quarantined += 1;
         true
     }
 
-    fn note_odd(&mut self, key: Key, was_odd: bool) {
+    fn count(&mut self, key: Key, was: &Was) {
         let Some(node) = self.nodes.get(key.0 as usize) else { return };
-        match (was_odd, matches!(node.state, HeldState::Quarantined(None))) {
-            (false, true) => self.odd.entry(node.table).or_default().push(key),
-            (true, false) => {
-                if let Some(list) = self.odd.get_mut(&node.table) {
-                    list.retain(|known| *known != key);
+        match was {
+            Was::Record(Taken { kind, .. }) => {
+                if let Some(count) = self.counts.get_mut(usize::from(*kind)) {
+                    *count -= 1;
                 }
             }
-            _ => {}
+            Was::Quarantined(row) => {
+                self.quarantined -= 1;
+                if row.is_none() {
+                    self.odd.remove(&(node.table, key));
+                }
+            }
+            Was::Unknown | Was::Gone => {}
+        }
+        if let Some((true, _)) = node.standing.row()
+            && let Some(count) = self.counts.get_mut(usize::from(node.kind))
+        {
+            *count += 1;
+        }
+    }
+
+    /// Nobody looks at the old state any more.
+    pub(super) fn give_up(&mut self, was: Was) {
+        if let Was::Record(taken) | Was::Quarantined(Some(taken)) = was {
+            self.values.give_up(&taken.words);
         }
     }
 }
 
-impl Node {
-    pub(super) fn state(&self) -> State<'_> {
-        self.state.view()
+fn is(nodes: &Chunks<Node>, key: Key, table: KindNo, id: &Id) -> bool {
+    nodes.get(key.0 as usize).is_some_and(|node| node.table == table && node.id == *id)
+}
+
+// === impl Standing ===
+
+impl Standing {
+    const UNKNOWN: Self = Self(0);
+    const GONE: Self = Self(1);
+    /// Quarantined, and nothing was ever understood.
+    const ODD: Self = Self(2);
+    const RECORD: u32 = MOST;
+    const QUARANTINED: u32 = 2 * MOST;
+
+    fn record(at: u32) -> Self {
+        Self(Self::RECORD | at)
+    }
+
+    fn quarantined(at: u32) -> Self {
+        Self(Self::QUARANTINED | at)
+    }
+
+    /// Whether the row counts, and where it stands.
+    fn row(self) -> Option<(bool, u32)> {
+        match self.0 & !(MOST - 1) {
+            0 => None,
+            kind => Some((kind == Self::RECORD, self.0 & (MOST - 1))),
+        }
     }
 }
 
-impl HeldState {
-    pub(super) fn view(&self) -> State<'_> {
+// === impl Was ===
+
+impl Was {
+    pub(super) fn view<'v>(&'v self, values: &'v Values) -> State<'v> {
+        let row = |taken: &'v Taken| Row::new(values, taken.kind, taken.trashed, &taken.words);
         match self {
             Self::Unknown => State::Unknown,
             Self::Gone => State::Gone,
-            Self::Quarantined(row) => State::Quarantined(row.as_ref().map(Row::new)),
-            Self::Record(row) => State::Record(Row::new(row)),
+            Self::Quarantined(taken) => State::Quarantined(taken.as_ref().map(row)),
+            Self::Record(taken) => State::Record(row(taken)),
         }
-    }
-}
-
-impl From<NewState<'_>> for HeldState {
-    fn from(state: NewState<'_>) -> Self {
-        match state {
-            NewState::Unknown => Self::Unknown,
-            NewState::Gone => Self::Gone,
-            NewState::Record(row) => Self::Record(Held::from(row)),
-        }
-    }
-}
-
-impl From<Draft<'_>> for Held {
-    fn from(Draft { kind, trashed, project, name, cells }: Draft<'_>) -> Self {
-        let cells = cells.into_iter().map(|cell| match cell {
-            DraftCell::Unset => HeldCell::Unset,
-            DraftCell::Null => HeldCell::Null,
-            DraftCell::Bool(value) => HeldCell::Bool(value),
-            DraftCell::Number(value) => HeldCell::Number(value),
-            DraftCell::Text(text) => HeldCell::Text(text.into()),
-            DraftCell::Texts(texts) => HeldCell::Texts(texts.into_iter().map(Into::into).collect()),
-            DraftCell::Ref(key) => HeldCell::Ref(key),
-            DraftCell::Refs(keys) => HeldCell::Refs(keys.as_slice().into()),
-            DraftCell::Any(value) => HeldCell::Any(Box::new(value.clone())),
-        });
-        Self { kind, trashed, project, name: name.into(), cells: cells.collect() }
-    }
-}
-
-impl Place {
-    pub(super) fn view(&self) -> Membership<'_> {
-        Membership { role: self.role.as_deref(), grants: self.grants.as_deref() }
-    }
-}
-
-impl Lazy {
-    pub(super) fn push(&mut self, key: Key) {
-        self.order.insert(self.next, key);
-        self.places.insert(key, self.next);
-        self.next += 1;
-    }
-
-    pub(super) fn remove(&mut self, key: Key) {
-        if let Some(place) = self.places.remove(&key) {
-            self.order.remove(&place);
-        }
-    }
-
-    pub(super) fn pop_oldest(&mut self) -> Option<Key> {
-        let (_, key) = self.order.pop_first()?;
-        self.places.remove(&key);
-        Some(key)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.order.len()
     }
 }

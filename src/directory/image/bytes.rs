@@ -247,7 +247,8 @@ impl<'b, 't> Input<'b, 't> {
             TEXT => Value::text(self.text()?),
             LIST => Value::List((0..self.len(1)?).map(|_| self.value(left - 1)).collect::<Result<_, _>>()?),
             MAP => {
-                let entry = |input: &mut Self| Ok((CompactString::from(input.text()?), input.value(left - 1)?));
+                let entry =
+                    |input: &mut Self| Ok::<_, Damaged>((CompactString::from(input.text()?), input.value(left - 1)?));
                 Value::Map((0..self.len(2)?).map(|_| entry(self)).collect::<Result<_, _>>()?)
             }
             _ => return Err(Damaged("a value of no known form")),

@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 use super::Damaged;
 use crate::directory::Directory;
 use crate::directory::apply::Writer;
-use crate::directory::tables::{Draft, Grants, NewState, Place};
+use crate::directory::members::{Grants, Place};
+use crate::directory::tables::{Draft, Full, NewState};
 use crate::model::id::{Id, Key, Str};
 use crate::model::schema::KindNo;
 
@@ -23,7 +24,7 @@ impl<'d> Filler<'d> {
 
     /// The next object; they get their handles in order.
     pub(super) fn object(&mut self, table: KindNo, id: &Id, handle: u32) -> Result<(), Damaged> {
-        let key = self.writer.tables.intern(table, id);
+        let key = self.writer.tables.intern(table, id)?;
         if key == Key(handle) { Ok(()) } else { Err(Damaged("two objects of one id")) }
     }
 
@@ -31,12 +32,12 @@ impl<'d> Filler<'d> {
         self.writer.tables.node(key).map(|node| node.table)
     }
 
-    pub(super) fn gone(&mut self, key: Key) {
-        self.replace(key, NewState::Gone);
+    pub(super) fn gone(&mut self, key: Key) -> Result<(), Damaged> {
+        self.replace(key, NewState::Gone)
     }
 
-    pub(super) fn record(&mut self, key: Key, draft: Draft<'_>) {
-        self.replace(key, NewState::Record(draft));
+    pub(super) fn record(&mut self, key: Key, draft: Draft<'_>) -> Result<(), Damaged> {
+        self.replace(key, NewState::Record(draft))
     }
 
     /// It is not understood; what it last said is there already.
@@ -50,29 +51,33 @@ impl<'d> Filler<'d> {
         role: Option<&str>,
         roles: SmallVec<[Key; 2]>,
         rights: &[&str],
-    ) {
+    ) -> Result<(), Damaged> {
         let rights = rights.iter().map(|right| Str::from(*right)).collect();
         let grants = Grants { roles: roles.as_slice().into(), rights };
-        let grants = (grants != Grants::default()).then(|| Box::new(grants));
-        if self.writer.set_member(person, project, Place { role: role.map(Str::from), grants }) {
-            self.writer.tables.rosters.entry(project).or_default().push(person);
-        }
+        let grants = (grants != Grants::default()).then_some(grants);
+        self.writer.set_member(person, project, Place { role, grants })?;
         self.forget();
+        Ok(())
     }
 
-    fn replace(&mut self, key: Key, state: NewState<'_>) {
+    fn replace(&mut self, key: Key, state: NewState<'_>) -> Result<(), Damaged> {
         let schema = self.writer.schema;
-        if let Some(table) = self.table(key)
-            && let Some(def) = schema.kind(table)
-        {
-            self.writer.replace(key, table, def, state);
+        if let Some(def) = self.table(key).and_then(|table| schema.kind(table)) {
+            self.writer.replace(key, def, state)?;
         }
         self.forget();
+        Ok(())
     }
 
     fn forget(&mut self) {
         if self.writer.touched.deps.len() > TOUCHED {
             self.writer.touched.deps.clear();
         }
+    }
+}
+
+impl From<Full> for Damaged {
+    fn from(_: Full) -> Self {
+        Self("there is no room for it")
     }
 }
