@@ -13,6 +13,7 @@
 mod apply;
 mod chunks;
 mod differ;
+mod image;
 mod index;
 mod lazy;
 mod listed;
@@ -29,6 +30,7 @@ mod view;
 use std::sync::Arc;
 
 pub use apply::Applied;
+pub use image::Damaged;
 pub use listed::Listed;
 pub use members::Grants;
 pub use row::{Cell, Membership, Refs, Row, State, Texts};
