@@ -32,7 +32,7 @@ impl Authorizer {
         let mirror = &mut *guard;
         mirror.directory = directory;
         let Followed { notes, .. } = mirror.policy.follow_all(mirror.directory.view());
-        self.forget(&Touched::everything());
+        self.cache.forget(&Touched::everything());
         self.age.restore(age);
         self.age.set_feed(Feed::Degraded);
         drop(guard);
