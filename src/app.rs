@@ -36,6 +36,7 @@ use crate::serve::health::{self, Reporter};
 use crate::serve::listen::{Address, BindError, Listener};
 use crate::serve::tls::{Material, TlsError};
 use crate::serve::{ServeError, Services};
+use crate::snapshot::Keeper;
 use crate::tracker::seen;
 use crate::yaml::Problems;
 
@@ -61,6 +62,7 @@ pub struct Bound {
     guard: Option<Watch>,
     policy: Option<PolicyFile>,
     push: Option<PushDoor>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// Why it cannot start.
@@ -100,7 +102,17 @@ pub enum RunError {
 /// # Errors
 /// Where the policy, the tracker, a certificate or an address cannot be had.
 pub fn build(config: Config) -> Result<Bound, StartError> {
-    let Config { serve, authorizer: options, reconcile, policy, tracker, guard, decision_log, warnings } = config;
+    let Config {
+        serve,
+        authorizer: options,
+        reconcile,
+        snapshot_dir,
+        policy,
+        tracker,
+        guard,
+        decision_log,
+        warnings,
+    } = config;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -109,6 +121,7 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     let pack = source::pack(&tracker)?;
     let (policy, policy_file) = policy::load(&pack, policy)?;
     let push = push::config(&tracker);
+    let keeper = snapshot_dir.map(|directory| Arc::new(Keeper::new(directory, source::identity(&tracker, &pack))));
     let source = Source::new(tracker, reconcile, &policy)?;
     let tls = serve.tls.as_ref().map(crate::serve::tls::Config::read).transpose()?;
 
@@ -123,6 +136,9 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
     drop(entered);
 
     let authorizer = Authorizer::new(policy, options, Clock::system());
+    if let Some(keeper) = &keeper {
+        keeper.restore(&authorizer);
+    }
     let (reporter, health) = health::health();
     let ledger = Arc::new(Ledger::open(decision_log).map_err(StartError::DecisionLog)?);
     let guard = guard.map(|config| Watch::new(config, ledger));
@@ -144,6 +160,7 @@ pub fn build(config: Config) -> Result<Bound, StartError> {
         guard,
         policy,
         push,
+        keeper,
     })
 }
 
@@ -170,6 +187,7 @@ impl Bound {
             guard,
             policy,
             push,
+            keeper,
         } = self;
         let (servers, server_ends) = Tasks::new(check.handle().clone());
         let (workers, worker_ends) = Tasks::new(background.handle().clone());
@@ -200,11 +218,17 @@ impl Bound {
         }
         workers.spawn("tracker", endless(source.run(Arc::clone(&authorizer), seen)));
         if let Some(file) = policy {
-            workers.spawn("policy", endless(file.follow(authorizer)));
+            workers.spawn("policy", endless(file.follow(Arc::clone(&authorizer))));
+        }
+        if let Some(keeper) = &keeper {
+            workers.spawn("snapshot", endless(Arc::clone(keeper).follow(Arc::clone(&authorizer))));
         }
         let end = shutdown::supervise(stops, server_ends, worker_ends, listening, &drain, &reporter);
         let outcome = background.block_on(end);
         background.block_on(workers.end());
+        if let (Some(keeper), Ok(())) = (&keeper, &outcome) {
+            keeper.finish(&authorizer);
+        }
         // Connections that the drain did not end are cut here.
         check.shutdown_timeout(Duration::from_millis(100));
         background.shutdown_background();

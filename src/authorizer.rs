@@ -12,6 +12,7 @@
 mod answer;
 mod clock;
 mod freshness;
+mod image;
 mod info;
 mod parts;
 mod pending;
@@ -32,6 +33,7 @@ use tokio::sync::Notify;
 pub use answer::{Actions, Answer, Explanation, Freshness};
 pub use clock::Clock;
 pub use freshness::{Feed, State};
+pub use image::Taken;
 pub use info::Status;
 pub use reader::{ReadError, Reader};
 

@@ -39,6 +39,8 @@ pub struct Config {
     pub authorizer: authorizer::Options,
     /// How often what no event announces is looked for.
     pub reconcile: Duration,
+    /// Where the last good mirror is kept.
+    pub snapshot_dir: Option<PathBuf>,
     /// The studio's overlay of the tracker's pack.
     pub policy: Option<PathBuf>,
     pub tracker: Tracker,

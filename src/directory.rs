@@ -12,6 +12,7 @@
 
 mod apply;
 mod differ;
+mod image;
 mod listed;
 mod tables;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod view;
 use std::sync::Arc;
 
 pub use apply::Applied;
+pub use image::Damaged;
 pub use listed::Listed;
 pub use tables::{Cell, Grants, Membership, Row, State};
 pub use view::View;

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 5 wiring     main  cli  config  app
-//! 4 edges      serve (gRPC)    guard     tracker (kitsu, ftrack, file, supervise)
+//! 4 edges      serve (gRPC)    guard    snapshot     tracker (kitsu, ftrack, file, supervise)
 //! 3 spine               authorizer: check down, apply down
 //! 2 decision            engine: policy, decide, explain
 //! 1 state      directory: the mirror       cache: decisions       ledger
@@ -23,5 +23,6 @@ pub mod ledger;
 pub mod model;
 pub mod proto;
 pub mod serve;
+pub mod snapshot;
 pub mod tracker;
 pub mod yaml;

@@ -1,5 +1,6 @@
 //! The tracker that the configuration names, whichever it is, driven by its supervisor.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,20 @@ pub(super) fn pack(tracker: &Tracker) -> Result<Str, StartError> {
             studio::pack(&name, &text).map_err(StartError::Studio)
         }
     }
+}
+
+/// What the tracker is called in a snapshot of its mirror.
+pub(super) fn identity(tracker: &Tracker, pack: &str) -> String {
+    let file = |path: &PathBuf| std::path::absolute(path).unwrap_or(path.clone()).display().to_string();
+    let place = match tracker {
+        Tracker::Kitsu(kitsu) => kitsu.url.clone(),
+        Tracker::Ftrack(ftrack) => ftrack.url.clone(),
+        Tracker::Flow(flow) => flow.source.url.clone(),
+        Tracker::File(path) => file(path),
+        Tracker::Limecraft(limecraft) => limecraft.snapshot.as_ref().map_or("pushed".to_owned(), file),
+        Tracker::Demo => DEMO_NAME.to_owned(),
+    };
+    format!("{pack} {place}")
 }
 
 // === impl Source ===

@@ -1,7 +1,7 @@
 //! How old the mirror is: loading, live, degraded or stale.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::RwLock;
@@ -48,6 +48,8 @@ pub(super) struct Age {
     max_staleness: Duration,
     /// Microseconds on the clock's scale; `NEVER` before the first load.
     as_of: AtomicU64,
+    /// What is held came from the disk, and nothing was loaded since.
+    restored: AtomicBool,
     feed: AtomicU8,
     cursor: RwLock<Arc<str>>,
 }
@@ -68,6 +70,7 @@ impl Age {
             clock,
             max_staleness,
             as_of: AtomicU64::new(NEVER),
+            restored: AtomicBool::new(false),
             feed: AtomicU8::new(0),
             cursor: RwLock::new(Arc::from("")),
         }
@@ -93,26 +96,49 @@ impl Age {
         Arc::clone(&self.cursor.read())
     }
 
+    /// What is held is as it was so long ago.
+    pub(super) fn restore(&self, age: Duration) {
+        self.restored.store(true, Ordering::Release);
+        self.as_of.store(micros(self.clock.now().saturating_sub(age)), Ordering::Release);
+    }
+
+    pub(super) fn is_restored(&self) -> bool {
+        self.restored.load(Ordering::Acquire)
+    }
+
+    /// Whether a load was completed.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.as_of.load(Ordering::Acquire) != NEVER && !self.is_restored()
+    }
+
     pub(super) fn equal_now(&self) {
         // Before the first load there is nothing that could equal the tracker.
-        if self.as_of.load(Ordering::Acquire) != NEVER {
+        if self.is_loaded() {
             self.raise(self.clock.now());
         }
     }
 
     /// What was heard says nothing before the first load.
     pub(super) fn equal_until(&self, until: Instant) {
-        if self.as_of.load(Ordering::Acquire) != NEVER {
+        if self.is_loaded() {
             self.raise(self.clock.at(until));
         }
     }
 
     pub(super) fn equal_at(&self, at: Instant) {
         self.raise(self.clock.at(at));
+        self.restored.store(false, Ordering::Release);
+    }
+
+    /// What is held is no newer than this; `None`: nobody knows how old it is.
+    pub(super) fn lower(&self, at: Option<Instant>) {
+        let lowest = micros(at.map_or(Duration::ZERO, |at| self.clock.at(at)));
+        let older = |held| (held != NEVER && held > lowest).then_some(lowest);
+        let _unchanged = self.as_of.fetch_update(Ordering::AcqRel, Ordering::Acquire, older);
     }
 
     fn raise(&self, at: Duration) {
-        let micros = u64::try_from(at.as_micros()).unwrap_or(NEVER - 1);
+        let micros = micros(at);
         let newer = |held| (held == NEVER || held < micros).then_some(micros);
         let _unchanged = self.as_of.fetch_update(Ordering::AcqRel, Ordering::Acquire, newer);
     }
@@ -136,8 +162,20 @@ impl Age {
         }
     }
 
+    /// As of when what is held is known equal, for whoever reads it in another process: rather too early than too late,
+    /// since one clock may have been set and the other one stands still while the machine sleeps. `None` before a load.
+    pub(super) fn wall(&self) -> Option<SystemTime> {
+        let Moment { as_of, age } = self.moment();
+        let counted = SystemTime::now().checked_sub(age?)?;
+        self.is_loaded().then_some(as_of.min(counted))
+    }
+
     /// The stricter of the server's bound and the caller's.
     pub(super) fn bound(&self, asked: Option<Duration>) -> Duration {
         asked.map_or(self.max_staleness, |asked| asked.min(self.max_staleness))
     }
+}
+
+fn micros(at: Duration) -> u64 {
+    u64::try_from(at.as_micros()).unwrap_or(NEVER - 1)
 }

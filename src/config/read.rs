@@ -1,6 +1,6 @@
 //! From nodes to the rooms' configurations; every complaint is made before any is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::Files;
@@ -15,7 +15,7 @@ use crate::yaml::{Fields, Node, Problems};
 const LISTEN: &str = "127.0.0.1:7300";
 const RECONCILE: Duration = Duration::from_secs(5 * 60);
 /// Keys that later versions have.
-const NOT_YET: [&str; 3] = ["admin", "snapshot_dir", "otlp"];
+const NOT_YET: [&str; 2] = ["admin", "otlp"];
 
 /// Reads the whole. `None` where something is missing; `problems` then says what.
 pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, problems: &mut Problems) -> Option<Config> {
@@ -25,6 +25,7 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
     let listen = listen(&mut fields, tls.is_some(), problems);
     let max_staleness = length(&mut fields, "max_staleness", Options::default().max_staleness, problems);
     let reconcile = length(&mut fields, "reconcile", RECONCILE, problems);
+    let snapshot_dir = fields.take("snapshot_dir").map(|node| snapshot_dir(node, &files, problems));
     let policy = fields.take("policy").map(|node| files.readable(node, problems));
     let tracker = match (fields.take("tracker"), fallback) {
         (Some(node), None) => tracker::read(node, &mut files, problems),
@@ -48,12 +49,29 @@ pub(super) fn config(root: &Node, base: &Path, fallback: Option<Tracker>, proble
         serve: serve::Config { listen, tls: tls.flatten() },
         authorizer: Options { max_staleness, ..Options::default() },
         reconcile,
+        snapshot_dir: snapshot_dir.flatten(),
         policy: policy.flatten(),
         tracker: tracker?,
         guard,
         decision_log,
         warnings: files.warnings,
     })
+}
+
+/// The directory need not be there yet; what is there must be one.
+fn snapshot_dir(node: &Node, files: &Files<'_>, problems: &mut Problems) -> Option<PathBuf> {
+    let name = node.text(problems)?;
+    if name.is_empty() {
+        problems.add(node.place, "`snapshot_dir` is empty; name a directory, or leave it out");
+        return None;
+    }
+    let path = files.path(name);
+    if std::fs::metadata(&path).is_ok_and(|found| !found.is_dir()) {
+        let file = path.display();
+        problems.add(node.place, format!("`{file}` is no directory; the snapshot is a file in a directory of its own"));
+        return None;
+    }
+    Some(path)
 }
 
 /// The guard, where it is enabled.

@@ -427,7 +427,7 @@ fn plain(value: &Value) -> Cell {
 }
 
 /// What a field refers to; without a field, the project.
-fn refs(state: &State, field: Option<u16>) -> &[Key] {
+pub(super) fn refs(state: &State, field: Option<u16>) -> &[Key] {
     match (last_said(state), field) {
         (Some(row), Some(field)) => row.cell(field).refs(),
         (Some(row), None) => row.project.as_slice(),
@@ -439,7 +439,7 @@ fn project(state: &State) -> Option<Key> {
     last_said(state)?.project
 }
 
-fn last_said(state: &State) -> Option<&Row> {
+pub(super) fn last_said(state: &State) -> Option<&Row> {
     match state {
         State::Record(row) => Some(row),
         State::Quarantined(row) => row.as_deref(),
@@ -457,6 +457,6 @@ fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
 }
 
 /// What somebody is called, while they are not in the trash: another one may be called so now.
-fn name(state: &State, field: Option<u16>) -> Option<&str> {
+pub(super) fn name(state: &State, field: Option<u16>) -> Option<&str> {
     last_said(state).filter(|row| !row.trashed)?.cell(field?).text()
 }

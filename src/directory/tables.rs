@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::model::id::{Id, Key, Str};
 use crate::model::schema::{FieldNo, KindNo};
@@ -123,6 +123,16 @@ impl Tables {
             State::Record(row) => Some(row),
             _ => None,
         }
+    }
+
+    /// Nothing yet, and room for so many objects.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self { keys: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher), ..Self::default() }
+    }
+
+    /// Notes the handle of an object; false where its id has one already.
+    pub(super) fn file(&mut self, node: &Node, key: Key) -> bool {
+        self.keys.insert((node.table, node.id.clone()), key).is_none()
     }
 
     /// The object's handle, made where there is none yet.

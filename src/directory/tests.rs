@@ -1,5 +1,7 @@
 //! What a change does to the tables, and exactly what it says it touched.
 
+mod image;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;

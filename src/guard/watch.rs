@@ -151,9 +151,9 @@ impl<W: Writer, J: Judge> Watch<W, J> {
         self.gap = Some(self.gap.map_or(since, |gap| gap.min(since)));
     }
 
-    /// Begins as many looks as may be under way, and the sweep that is due.
+    /// Begins as many looks as may be under way, and the sweep that is due. Until the mirror is whole, none.
     fn begin(&mut self) {
-        while self.running.len() < self.desk.options.at_once {
+        while self.since.is_none() && self.running.len() < self.desk.options.at_once {
             let Some(object) = self.queue.pop_front() else { break };
             self.queued.remove(&object);
             self.look(object, None);

@@ -19,6 +19,14 @@ enum Repr {
     Text(Str),
 }
 
+/// The two ways in which an id is held, for whoever writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdForm<'a> {
+    /// The bytes of a lower-case, hyphenated UUID.
+    Uuid(&'a [u8; 16]),
+    Text(&'a str),
+}
+
 /// A person, project, task or other object of the tracker: its kind and its id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectRef {
@@ -49,6 +57,14 @@ impl Id {
         }
     }
 
+    /// How it is held.
+    pub fn form(&self) -> IdForm<'_> {
+        match &self.0 {
+            Repr::Uuid(bytes) => IdForm::Uuid(bytes),
+            Repr::Text(text) => IdForm::Text(text),
+        }
+    }
+
     /// Compares with a text without building an id.
     pub fn is(&self, text: &str) -> bool {
         *self == Self::from(text)
@@ -60,6 +76,15 @@ impl From<&str> for Id {
         match uuid_bytes(text.as_bytes()) {
             Some(bytes) => Self(Repr::Uuid(bytes)),
             None => Self(Repr::Text(Str::from(text))),
+        }
+    }
+}
+
+impl From<IdForm<'_>> for Id {
+    fn from(form: IdForm<'_>) -> Self {
+        match form {
+            IdForm::Uuid(bytes) => Self(Repr::Uuid(*bytes)),
+            IdForm::Text(text) => Self::from(text),
         }
     }
 }
@@ -147,6 +172,7 @@ mod tests {
         ] {
             assert_eq!(Id::from(text).to_string(), text);
             assert!(Id::from(text).is(text));
+            assert_eq!(Id::from(Id::from(text).form()), Id::from(text));
         }
     }
 

@@ -103,6 +103,8 @@ pub struct Supervisor<S> {
     mute: Option<Moment>,
     state: Feed,
     loaded: bool,
+    /// There was a mirror from the disk before anything was loaded.
+    restored: bool,
     loading: Option<Loading>,
     wanted: Option<Wanted>,
     /// What loads in parts did not list, until it is re-read.
@@ -200,6 +202,7 @@ impl<S: Source> Supervisor<S> {
             mute: None,
             state: Feed::Loading,
             loaded: false,
+            restored: false,
             loading: None,
             wanted: None,
             doubts: Vec::new(),
@@ -233,7 +236,9 @@ impl<S: Source> Supervisor<S> {
 
     /// Runs until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        self.authorizer.feed(Feed::Loading);
+        self.restored = self.authorizer.is_restored();
+        self.state = self.begun();
+        self.authorizer.feed(self.state);
         self.connect();
         self.at(self.options.probe, Timer::Probe);
         self.at(self.options.audit, Timer::Audit);
@@ -292,7 +297,7 @@ impl<S: Source> Supervisor<S> {
     fn tell_state(&mut self) {
         let whole = self.loaded && !self.resyncing();
         let state = match () {
-            () if !self.loaded => Feed::Loading,
+            () if !self.loaded => self.begun(),
             () if whole
                 && self.stream.is_some()
                 && self.mute.is_none()
@@ -321,6 +326,11 @@ impl<S: Source> Supervisor<S> {
             ),
             Feed::Loading => {}
         }
+    }
+
+    /// How the feed is before anything was loaded.
+    fn begun(&self) -> Feed {
+        if self.restored { Feed::Degraded } else { Feed::Loading }
     }
 
     /// All that was announced is in the mirror or pending. Not so while a load is owed: the mirror is known to differ.

@@ -41,6 +41,7 @@ pub(crate) fn config(directory: &TempDir) -> Config {
         serve: serve::Config { listen: vec![tcp, unix], tls: None },
         authorizer: Options::default(),
         reconcile: Duration::from_secs(300),
+        snapshot_dir: None,
         policy: None,
         tracker: Tracker::Demo,
         warnings: Vec::new(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room and its floor.
-const ROOMS: [(&str, u8); 18] = [
+const ROOMS: [(&str, u8); 19] = [
     ("model", 0),
     ("yaml", 0),
     ("directory", 1),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, u8); 18] = [
     ("serve", 4),
     ("tracker", 4),
     ("guard", 4),
+    ("snapshot", 4),
     ("proto", 4),
     ("main", WIRING),
     ("lib", WIRING),
@@ -33,7 +34,7 @@ const WIRING: u8 = 5;
 const SIBLINGS: [(&str, &str); 3] = [("serve", "proto"), ("tracker/ingest", "proto"), ("guard", "tracker")];
 
 /// What a room must not know of the world outside the package.
-const STRANGERS: [(&str, &[&str]); 8] = [
+const STRANGERS: [(&str, &[&str]); 9] = [
     ("model", &["serde", "serde_json", "tonic", "tokio", "prost"]),
     ("yaml", &["tonic", "tokio", "std::fs"]),
     ("directory", &["tonic", "tokio", "reqwest", "std::fs", "Instant::now", "SystemTime::now"]),
@@ -41,6 +42,7 @@ const STRANGERS: [(&str, &[&str]); 8] = [
     ("engine", &["tonic", "tokio", "reqwest", "std::fs", "parking_lot", "Instant", "SystemTime", "async fn", ".await"]),
     ("ledger", &["tonic", "tokio", "reqwest"]),
     ("guard", &["tonic", "prost", "reqwest", "http", "std::fs", "kitsu", "ftrack"]),
+    ("snapshot", &["tonic", "prost", "reqwest", "http"]),
     ("authorizer", &["tonic", "prost", "reqwest", "http", "std::fs", "tokio::net", "tokio::fs"]),
 ];
 

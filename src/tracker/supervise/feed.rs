@@ -38,6 +38,8 @@ impl<S: Source> Supervisor<S> {
                     self.stats.reconnects.add(1);
                     self.catch_up(self.heard.since());
                 } else {
+                    // What was read before anything was announced may have changed.
+                    self.forget_lazy();
                     self.want(Scope::All, Why::Gap);
                     self.load();
                 }

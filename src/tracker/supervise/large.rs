@@ -161,6 +161,9 @@ impl<S: Source> Supervisor<S> {
                 self.count(&snapshot.changes);
                 records += snapshot.changes.len();
                 let brought = self.brought(By::Load, &snapshot.changes);
+                if !self.loaded && self.restored {
+                    self.authorizer.no_newer_than(as_of);
+                }
                 changed += self.authorizer.apply_rest(snapshot, &mut listed).changed;
                 let again = self.hanging_among(By::Load, &brought);
                 self.once_more(&again);

@@ -107,9 +107,9 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    /// Begins as many re-reads as may be under way. Not before there is a mirror: the load comes first.
+    /// Begins as many re-reads as may be under way. Not before there is a mirror: the load or the disk's comes first.
     pub(super) fn flush(&mut self) {
-        while self.loaded && self.in_flight < self.options.at_once {
+        while (self.loaded || self.restored) && self.in_flight < self.options.at_once {
             let objects = self.queue.take(self.options.objects);
             if objects.is_empty() {
                 return;

@@ -23,8 +23,8 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
     ),
     (
         "a key of a later version",
-        "listen: [\"127.0.0.1:0\"]\nsnapshot_dir: snapshots",
-        "stagedoor.yaml:2:15: `snapshot_dir` is not available in this version of stagedoor; leave it out",
+        "listen: [\"127.0.0.1:0\"]\notlp: {endpoint: x}",
+        "stagedoor.yaml:2:7: `otlp` is not available in this version of stagedoor; leave it out",
     ),
     (
         "no tracker",
