@@ -279,7 +279,7 @@ fn reload(authorizer: &Authorizer, studio: Studio, a_tenth: bool) -> Result<(f64
         from = next;
     }
     applying += began.elapsed();
-    Ok((resident("VmHWM")? - before, applying.as_secs_f64()))
+    Ok(((resident("VmHWM")? - before).max(0.0), applying.as_secs_f64()))
 }
 
 /// Microseconds at 50 and 99 percent.
