@@ -360,7 +360,7 @@ fn row(figures: &Figures) -> String {
         format!("{} ({directory_flip:.2})", two(flip)),
         reload(0),
         reload(1),
-        format!("{:.0}, {snapshot_seconds:.2}", snapshot / 1e6),
+        format!("{:.1}, {snapshot_seconds:.2}", snapshot / 1e6),
         format!("{start_seconds:.2}, {:.0}", start_peak / 1e6),
     ];
     format!("| {} |", cells.join(" | "))
