@@ -86,9 +86,8 @@ enum Child {
 #[serde(default)]
 pub(crate) struct Figures {
     pub(crate) tasks: usize,
-    /// The mirror, and what of it is there before the first shot: people, projects, teams.
+    /// The mirror, people and projects included.
     whole: f64,
-    site: f64,
     build_seconds: f64,
     engine: [f64; 2],
     anew: [f64; 2],
@@ -201,21 +200,17 @@ fn authorizer(studio: Studio, snapshots: &Path) -> Result<Figures, Failure> {
     let authorizer = Authorizer::new(policy(), Settings::default(), Clock::system());
     // What the allocator keeps of parts that were handed over is no part of the mirror.
     studio.parts(PART).take(5).for_each(drop);
-    let (empty, mut site) = (settled()?, None);
+    let empty = settled()?;
     let (mut listed, mut building) = (Listed::default(), Duration::ZERO);
     for part in studio.parts(PART) {
-        let shots = part.iter().any(|change| matches!(change, Change::Upsert(record) if record.kind == "shot"));
-        if shots && site.is_none() {
-            site = Some(settled()?);
-        }
         let began = Instant::now();
         authorizer.apply_part(part, &HashSet::new(), &mut listed);
         building += began.elapsed();
     }
     authorizer.known_equal(Instant::now());
     authorizer.feed(Feed::Live);
-    let (whole, site) = (settled()? - empty, site.unwrap_or(empty) - empty);
-    let mut figures = Figures { whole, site, build_seconds: building.as_secs_f64(), ..Figures::default() };
+    let mut figures =
+        Figures { whole: settled()? - empty, build_seconds: building.as_secs_f64(), ..Figures::default() };
 
     for (at, a_tenth) in [false, true].into_iter().enumerate() {
         let (peak, seconds) = reload(&authorizer, studio, a_tenth)?;
@@ -335,7 +330,6 @@ fn row(figures: &Figures) -> String {
     let Figures {
         tasks,
         whole,
-        site: _,
         build_seconds,
         engine,
         anew,
@@ -369,7 +363,7 @@ fn row(figures: &Figures) -> String {
 }
 
 fn per_task(figures: &Figures) -> f64 {
-    (figures.whole - figures.site) / f64::from(u32::try_from(figures.tasks).unwrap_or(u32::MAX))
+    figures.whole / f64::from(u32::try_from(figures.tasks).unwrap_or(u32::MAX))
 }
 
 fn panels(all: &[Figures]) -> Vec<plot::Panel> {
@@ -379,7 +373,7 @@ fn panels(all: &[Figures]) -> Vec<plot::Panel> {
     };
     vec![
         plot::Panel {
-            title: "memory, bytes a task (a fifth of a shot included)",
+            title: "memory, bytes a task, people and projects included",
             scale: plot::Scale::FromZero,
             lines: vec![line("mirror", per_task)],
         },
