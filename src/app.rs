@@ -10,6 +10,7 @@
 mod guard;
 pub mod logs;
 mod mirror;
+pub mod once;
 mod policy;
 mod push;
 pub mod shutdown;
@@ -102,17 +103,8 @@ pub enum RunError {
 /// # Errors
 /// Where the policy, the tracker, a certificate or an address cannot be had.
 pub fn build(config: Config) -> Result<Bound, StartError> {
-    let Config {
-        serve,
-        authorizer: options,
-        reconcile,
-        snapshot_dir,
-        policy,
-        tracker,
-        guard,
-        decision_log,
-        warnings,
-    } = config;
+    let Config { serve, authorizer: options, reconcile, snapshot_dir, policy, tracker, guard, decision_log, warnings } =
+        config;
     for warning in warnings {
         tracing::warn!("{warning}");
     }

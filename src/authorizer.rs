@@ -171,11 +171,12 @@ impl Authorizer {
         let mut rest = changes.into_iter();
         while rest.len() > 0 {
             let some: Vec<Change> = rest.by_ref().take(IN_PLACE).collect();
-            let Applied { revision, changed, quarantined, touched } =
+            let Applied { revision, changed, quarantined, refused, touched } =
                 self.apply_under(|directory| (directory.apply(some), None));
             total.revision = revision;
             total.changed += changed;
             total.quarantined += quarantined;
+            total.refused += refused;
             total.touched.everything |= touched.everything;
             total.touched.deps.extend(touched.deps);
         }
@@ -206,6 +207,10 @@ impl Authorizer {
     /// Tells whoever waits that something was applied.
     fn settle(&self, applied: &Applied) {
         self.applied.notify_waiters();
+        if applied.refused > 0 {
+            let refused = applied.refused;
+            tracing::error!(refused, "the mirror has no room for more objects: what it has not is denied");
+        }
         if applied.touched.everything || applied.touched.deps.iter().any(|dep| matches!(dep, Dep::Names(_))) {
             self.complain();
         }
@@ -350,7 +355,7 @@ impl Authorizer {
         let view = mirror.directory.view();
         let held = |object: &&ObjectRef| {
             let key = view.schema().kind_no(&object.kind).and_then(|kind| view.find(kind, &object.id));
-            key.is_some_and(|key| *view.state(key) != crate::directory::State::Unknown)
+            key.is_some_and(|key| !matches!(view.state(key), crate::directory::State::Unknown))
         };
         objects.iter().filter(held).cloned().collect()
     }

@@ -9,6 +9,7 @@ mod healthcheck;
 mod output;
 mod role;
 mod serve;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -60,6 +61,7 @@ enum Command {
     Test(Test),
     Role(role::Role),
     Audit(audit::Audit),
+    Snapshot(Snapshot),
     Healthcheck(Healthcheck),
     Guard(Guard),
 }
@@ -159,6 +161,19 @@ struct Test {
     json: bool,
 }
 
+/// Load the mirror from the tracker once and write its snapshot, from which `serve` then starts at once.
+///
+/// For init containers and timers; while `serve` runs it writes the snapshot itself. Exit code: 0 written, 1 not loaded or not
+/// written, 2 the configuration cannot be used.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stagedoor snapshot --config /etc/stagedoor.yaml")]
+struct Snapshot {
+    /// The configuration file; `snapshot_dir` in it says where the snapshot is kept
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
 /// Ask a running server how it stands, for probes.
 ///
 /// Exit code: 0 serving, 1 not serving or not answering.
@@ -252,6 +267,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: &Surroun
         Command::Test(test) => cases(&test),
         Command::Audit(audit) => audit::run(&audit, &surroundings.environment),
         Command::Role(role) => role::run(&role, &surroundings.environment),
+        Command::Snapshot(snapshot) => snapshot::run(&snapshot, &surroundings.environment),
         Command::Healthcheck(check) => healthcheck::run(&check, &surroundings.environment),
         Command::Guard(Guard { command: GuardCommand::Log(log) }) => guard::log(&log),
     }

@@ -11,12 +11,20 @@
 //! Invariant: all mutation is in `apply`; reading never inserts.
 
 mod apply;
+mod chunks;
 mod differ;
 mod image;
+mod index;
+mod lazy;
 mod listed;
+mod members;
+mod row;
+mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod values;
 mod view;
 
 use std::sync::Arc;
@@ -24,7 +32,8 @@ use std::sync::Arc;
 pub use apply::Applied;
 pub use image::Damaged;
 pub use listed::Listed;
-pub use tables::{Cell, Grants, Membership, Row, State};
+pub use members::Grants;
+pub use row::{Cell, Membership, Refs, Row, State, Texts};
 pub use view::View;
 
 use crate::model::schema::Schema;
@@ -44,7 +53,8 @@ pub struct Directory {
 impl Directory {
     /// An empty mirror for the kinds of `schema`.
     pub fn new(schema: Arc<Schema>) -> Self {
-        Self { schema, tables: Tables::default(), revision: 0 }
+        let tables = Tables::new(&schema);
+        Self { schema, tables, revision: 0 }
     }
 
     /// What a decision may look at.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start:  disk ─► format: is it ours, whole, of this tracker? ─► Directory ─► authorizer
-//! later:  authorizer, writers waiting, checks not ─► bytes ─► disk: beside, synced, renamed
+//! later:  authorizer, a copy that shares ─► bytes ─► disk: beside, synced, renamed
 //! ```
 //!
 //! Invariant: what is refused is refused as a whole, in one line of the log, and the tracker is loaded as if there were none.
@@ -83,6 +83,16 @@ pub struct Written {
     pub took: Duration,
 }
 
+// === impl Last ===
+
+impl Last {
+    /// Whether there is anything new to write.
+    fn is_old(&self, authorizer: &Authorizer) -> bool {
+        let now = authorizer.takeable();
+        now.is_some_and(|now| self.written.is_none_or(|written| now.is_newer_than(&written)))
+    }
+}
+
 // === impl Keeper ===
 
 impl Keeper {
@@ -133,8 +143,15 @@ impl Keeper {
         directory.map(|directory| Some((directory, age))).map_err(|damage| unusable(Wrong::Content(damage)))
     }
 
-    /// Writes the mirror as it is now. Blocks: on the disk, and as long as that takes, writers of the mirror while it is
-    /// copied.
+    /// Sees that a snapshot could be written.
+    ///
+    /// # Errors
+    /// Where it could not.
+    pub fn prepare(&self) -> Result<(), Problem> {
+        self.place.prepare().map(drop)
+    }
+
+    /// Writes the mirror as it is now. Blocks on the disk.
     ///
     /// # Errors
     /// Where it cannot be written; the old one is then still there.
@@ -176,7 +193,7 @@ impl Keeper {
 
     /// Writes what is new at the end of the process.
     pub fn finish(&self, authorizer: &Authorizer) {
-        if authorizer.takeable().is_some_and(|now| self.last.lock().written != Some(now)) {
+        if self.last.lock().is_old(authorizer) {
             self.write_and_say(authorizer);
         }
     }
@@ -184,7 +201,7 @@ impl Keeper {
     fn is_due(&self, authorizer: &Authorizer) -> bool {
         let last = self.last.lock();
         let rested = |(ended, took): (Instant, Duration)| ended.elapsed() >= RARELY.max(took.saturating_mul(LEISURE));
-        last.ended.is_none_or(rested) && authorizer.takeable().is_some_and(|now| last.written != Some(now))
+        last.ended.is_none_or(rested) && last.is_old(authorizer)
     }
 
     /// What goes wrong is told once, until something else does or it goes well.

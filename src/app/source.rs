@@ -16,7 +16,6 @@ use crate::authorizer::Authorizer;
 use crate::config::{self, Tracker};
 use crate::engine::policy::Policy;
 use crate::model::id::Str;
-use crate::tracker;
 use crate::tracker::file::studio::{self, Vocabulary};
 use crate::tracker::file::{DEMO, DEMO_NAME, File};
 use crate::tracker::flow::{self, Flow};
@@ -27,6 +26,7 @@ use crate::tracker::kitsu::Kitsu;
 use crate::tracker::limecraft::{self, Limecraft};
 use crate::tracker::seen::Seen;
 use crate::tracker::supervise::{Options, Supervisor};
+use crate::tracker::{self, SourceError};
 
 /// Where the mirror comes from.
 #[derive(Debug)]
@@ -138,6 +138,18 @@ impl Source {
             Connector::Kitsu(kitsu) => Some(watch.over(kitsu.writer(), authorizer, seen).boxed()),
             Connector::Ftrack(ftrack) => Some(watch.over(ftrack.clone(), authorizer, seen).boxed()),
             Connector::Flow { .. } | Connector::File(_) | Connector::Limecraft { .. } => None,
+        }
+    }
+
+    /// Loads the mirror from the tracker, once.
+    pub(super) async fn load_once(self, authorizer: Arc<Authorizer>) -> Result<(), SourceError> {
+        let options = Options::default();
+        match self.tracker {
+            Connector::Kitsu(kitsu) => Supervisor::new(*kitsu, authorizer, options).load_once().await,
+            Connector::Ftrack(ftrack) => Supervisor::new(ftrack, authorizer, options).load_once().await,
+            Connector::Flow { source, token: _ } => Supervisor::new(source, authorizer, options).load_once().await,
+            Connector::File(file) => Supervisor::new(file, authorizer, options).load_once().await,
+            Connector::Limecraft { source, words: _ } => Supervisor::new(source, authorizer, options).load_once().await,
         }
     }
 

@@ -163,11 +163,15 @@ impl Age {
     }
 
     /// As of when what is held is known equal, for whoever reads it in another process: rather too early than too late,
-    /// since one clock may have been set and the other one stands still while the machine sleeps. `None` before a load.
-    pub(super) fn wall(&self) -> Option<SystemTime> {
-        let Moment { as_of, age } = self.moment();
-        let counted = SystemTime::now().checked_sub(age?)?;
-        self.is_loaded().then_some(as_of.min(counted))
+    /// since one clock may have been set and the other one stands still while the machine sleeps. The same moment on this
+    /// process's clock comes with it. `None` before a load.
+    pub(super) fn wall(&self) -> Option<(Duration, SystemTime)> {
+        let at = Duration::from_micros(self.as_of.load(Ordering::Acquire));
+        if !self.is_loaded() {
+            return None;
+        }
+        let counted = SystemTime::now().checked_sub(self.clock.now().saturating_sub(at))?;
+        Some((at, self.clock.wall(at).min(counted)))
     }
 
     /// The stricter of the server's bound and the caller's.

@@ -8,11 +8,20 @@ use crate::engine::Followed;
 use crate::model::change::Touched;
 
 /// Of which moment an image of the mirror is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Taken {
     pub revision: u64,
     /// The last moment at which the mirror was known equal to the tracker.
     pub as_of: SystemTime,
+    /// The same on this process's clock.
+    at: Duration,
+}
+
+impl Taken {
+    /// Whether anything has changed, or was known equal later.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (self.revision, self.at) != (other.revision, other.at)
+    }
 }
 
 impl Authorizer {
@@ -43,18 +52,19 @@ impl Authorizer {
 
     /// Of which moment an image would be now; `None` before the first load is done.
     pub fn takeable(&self) -> Option<Taken> {
-        let as_of = self.age.wall()?;
-        Some(Taken { revision: self.mirror.read().directory.revision(), as_of })
+        let (at, as_of) = self.age.wall()?;
+        Some(Taken { revision: self.mirror.read().directory.revision(), as_of, at })
     }
 
-    /// Writes the mirror down as it is at one revision; `None` before the first load is done.
-    ///
-    /// Writers wait until it is done. So nobody waits for the write guard meanwhile, and checks go on.
+    /// Writes the mirror down as it is at one revision; `None` before the first load is done. Nobody waits for it: a copy
+    /// shares what does not change meanwhile.
     pub fn take(&self, bytes: &mut Vec<u8>) -> Option<Taken> {
-        let _turn = self.writing.lock();
-        // At first the age: what is applied after it was looked at is newer than it says.
+        // Nothing is applied between the look at the age and the copy, which so is no older than it says.
+        let turn = self.writing.lock();
         let taken = self.takeable()?;
-        self.mirror.read().directory.encode(bytes);
+        let copy = self.mirror.read().directory.clone();
+        drop(turn);
+        copy.encode(bytes);
         Some(taken)
     }
 }

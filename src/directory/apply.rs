@@ -4,11 +4,13 @@
 //!
 //! Invariant: an empty `Touched` means that no decision anywhere can differ.
 
-use std::hash::Hash;
+use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use super::tables::{Cell, Grants, Membership, Row, State, Tables};
+use super::members::{Grants, Place};
+use super::row::State;
+use super::tables::{Draft, DraftCell as Cell, Full, NewState, Tables, Was};
+use super::view::View;
 use super::{Directory, LAZY_RECORDS};
 use crate::model::change::{Change, Dep, Touched};
 use crate::model::id::{Id, Key, ObjectRef, Str};
@@ -25,90 +27,125 @@ pub struct Applied {
     pub changed: usize,
     /// Objects put under quarantine, with what was wrong.
     pub quarantined: usize,
+    /// Changes for which the mirror has no room left: it knows less than the tracker.
+    pub refused: usize,
     pub touched: Touched,
 }
 
 impl Directory {
     /// Applies changes in order and says whose decisions may now differ.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        let mut writer = Writer {
-            schema: &self.schema,
-            tables: &mut self.tables,
-            touched: Touched::default(),
-            changed: 0,
-            quarantined: 0,
-        };
+        let mut writer = Writer::new(self);
         for change in changes {
-            writer.change(change);
+            if writer.change(change) == Err(Full) {
+                writer.refused += 1;
+            }
         }
         writer.make_room();
-        let Writer { mut touched, changed, quarantined, .. } = writer;
+        let Writer { mut touched, changed, quarantined, refused, .. } = writer;
         touched.deps.sort_unstable();
         touched.deps.dedup();
         if !touched.is_empty() {
             self.revision += 1;
         }
-        Applied { revision: self.revision, changed, quarantined, touched }
+        Applied { revision: self.revision, changed, quarantined, refused, touched }
     }
 }
 
-struct Writer<'a> {
-    schema: &'a Schema,
-    tables: &'a mut Tables,
-    touched: Touched,
+pub(super) struct Writer<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) tables: &'a mut Tables,
+    pub(super) touched: Touched,
     changed: usize,
     quarantined: usize,
+    refused: usize,
 }
 
-impl Writer<'_> {
-    fn change(&mut self, change: Change) {
+impl<'a> Writer<'a> {
+    pub(super) fn new(directory: &'a mut Directory) -> Self {
+        let Directory { schema, tables, revision: _ } = directory;
+        Self { schema, tables, touched: Touched::default(), changed: 0, quarantined: 0, refused: 0 }
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Full> {
         match change {
             Change::Upsert(record) => self.upsert(&record),
-            Change::Remove(object) => self.set(&object, State::Gone),
-            Change::Forget(object) => self.forget(&object),
+            Change::Remove(object) => self.remove(&object),
+            Change::Forget(object) => {
+                self.forget(&object);
+                Ok(())
+            }
             Change::Quarantine { object, problem: _ } => {
                 self.quarantined += 1;
-                self.set(&object, State::Quarantined(None));
+                self.quarantine(&object)
             }
             Change::Team { project, members } => self.team(&project, &members),
             Change::Join { project, member } => self.join(&project, &member),
-            Change::Leave { project, person } => self.leave(&project, &person),
+            Change::Leave { project, person } => {
+                self.leave(&project, &person);
+                Ok(())
+            }
         }
     }
 
-    fn upsert(&mut self, record: &Record) {
-        let Some(kind) = self.schema.kind_no(&record.kind) else { return };
-        let table = self.schema.table_of(kind);
-        let Some(def) = self.schema.kind(table) else { return };
-        let key = self.tables.intern(table, &record.id);
+    fn upsert(&mut self, record: &Record) -> Result<(), Full> {
+        let Some(kind) = self.schema.kind_no(&record.kind) else { return Ok(()) };
+        let Some(def) = self.schema.kind(self.schema.table_of(kind)) else { return Ok(()) };
+        let key = self.tables.intern(def.table, &record.id)?;
+        if View::new(self.schema, self.tables).holds(key, kind, def, record) {
+            return Ok(());
+        }
+        let row = self.draft(kind, def, record);
+        row.and_then(|row| self.replace(key, def, NewState::Record(row))).inspect_err(|_| self.not_understood(key, def))
+    }
+
+    fn draft<'r>(&mut self, kind: KindNo, def: &KindDef, record: &'r Record) -> Result<Draft<'r>, Full> {
         let project = record.project.as_ref().map(|id| self.tables.intern(self.schema.subject.project, id));
         let cells = def.fields.iter().map(|field| match record.field(&field.name) {
-            None => Cell::Unset,
+            None => Ok(Cell::Unset),
             Some(value) => cell(self.tables, self.schema, field, value),
         });
-        let row =
-            Row { kind, trashed: record.trashed, project, name: record.name.as_str().into(), cells: cells.collect() };
-        self.replace(key, table, def, State::Record(row));
+        let cells = cells.collect::<Result<_, _>>()?;
+        Ok(Draft { kind, trashed: record.trashed, project: project.transpose()?, name: &record.name, cells })
     }
 
-    fn set(&mut self, object: &ObjectRef, state: State) {
-        let Some(kind) = self.schema.kind_no(&object.kind) else { return };
+    fn remove(&mut self, object: &ObjectRef) -> Result<(), Full> {
+        let Some(kind) = self.schema.kind_no(&object.kind) else { return Ok(()) };
         let table = self.schema.table_of(kind);
-        let Some(def) = self.schema.kind(table) else { return };
+        let Some(def) = self.schema.kind(table) else { return Ok(()) };
         // What was never heard of and does not exist needs no node, unless it was asked for by its id.
-        if state == State::Gone && !def.lazy && self.tables.find(table, &object.id).is_none() {
+        if !def.lazy && self.tables.find(table, &object.id).is_none() {
+            return Ok(());
+        }
+        let key = self.tables.intern(table, &object.id)?;
+        if table == self.schema.subject.project {
+            self.set_members(key, Vec::new())?;
+        }
+        self.replace(key, def, NewState::Gone)
+    }
+
+    fn quarantine(&mut self, object: &ObjectRef) -> Result<(), Full> {
+        let Some(kind) = self.schema.kind_no(&object.kind) else { return Ok(()) };
+        let Some(def) = self.schema.kind(self.schema.table_of(kind)) else { return Ok(()) };
+        let key = self.tables.intern(def.table, &object.id)?;
+        self.not_understood(key, def);
+        Ok(())
+    }
+
+    /// Nothing that is listed moves: what the object last said still counts.
+    fn not_understood(&mut self, key: Key, def: &KindDef) {
+        let new = def.lazy && matches!(self.tables.state(key), State::Unknown);
+        if !self.tables.quarantine(key) {
             return;
         }
-        let key = self.tables.intern(table, &object.id);
-        if state == State::Gone && table == self.schema.subject.project {
-            self.set_members(key, Vec::new());
+        self.changed += 1;
+        self.touched.deps.push(Dep::Node(key));
+        if matches!(self.tables.state(key), State::Quarantined(None)) {
+            self.touched.deps.push(Dep::Names(def.table));
         }
-        let state = match (state, self.tables.state(key)) {
-            (State::Quarantined(_), State::Record(row)) => State::Quarantined(Some(Box::new(row.clone()))),
-            (State::Quarantined(_), State::Quarantined(row)) => State::Quarantined(row.clone()),
-            (state, _) => state,
-        };
-        self.replace(key, table, def, state);
+        if new {
+            self.tables.lazy.push(key);
+        }
     }
 
     fn forget(&mut self, object: &ObjectRef) {
@@ -121,33 +158,31 @@ impl Writer<'_> {
     }
 
     /// The same state again costs nothing downstream: trackers re-send unchanged records.
-    fn replace(&mut self, key: Key, table: KindNo, def: &KindDef, state: State) {
-        if *self.tables.state(key) == state {
-            return;
-        }
+    pub(super) fn replace(&mut self, key: Key, def: &KindDef, state: NewState<'_>) -> Result<(), Full> {
+        let Some(old) = self.tables.set_state(key, state)? else { return Ok(()) };
         self.changed += 1;
         self.touched.deps.push(Dep::Node(key));
-        let odd = |tables: &Tables| matches!(tables.state(key), State::Quarantined(None));
-        let was_odd = odd(self.tables);
-        let old = self.tables.set_state(key, state);
-        if was_odd != odd(self.tables) {
-            self.touched.deps.push(Dep::Names(table));
+        if matches!(old, Was::Quarantined(None)) {
+            self.touched.deps.push(Dep::Names(def.table));
         }
-        self.reindex(key, table, def, &old);
-        if def.lazy && old == State::Unknown {
+        self.reindex(key, def, &old);
+        if def.lazy && matches!(old, Was::Unknown) {
             self.tables.lazy.push(key);
         }
+        self.tables.give_up(old);
+        Ok(())
     }
 
     /// Brings the back lists and the names in line with the new state.
-    fn reindex(&mut self, key: Key, table: KindNo, def: &KindDef, old: &State) {
+    fn reindex(&mut self, key: Key, def: &KindDef, old: &Was) {
+        let table = def.table;
         let targets = (0_u16..).zip(&def.fields).filter_map(|(no, field)| Some((Some(no), field.target?)));
         for (field, target) in targets.chain([(None, self.schema.subject.project)]) {
             let backs = self.schema.kind(self.schema.table_of(target)).map_or(&[][..], |kind| &kind.backs);
             let found = (0_u16..).zip(backs).find(|(_, back)| back.from == table && back.field == field);
             let Some((list, back)) = found else { continue };
-            let new = self.tables.state(key);
-            let (before, after) = (refs(old, field).to_vec(), refs(new, field).to_vec());
+            let (old, new) = (old.view(&self.tables.values), self.tables.state(key));
+            let (before, after) = (refs(old, field), refs(new, field));
             if back.by_project {
                 let (then, now) = (project(old), project(new));
                 self.relist_in(key, list, (&before, then), (&after, now));
@@ -156,7 +191,8 @@ impl Writer<'_> {
             self.relist(key, &before, &after, |_, _| Some(list));
         }
         for (no, _) in (0_u16..).zip(&def.fields).filter(|(_, field)| field.listed) {
-            let (before, after) = (refs(old, Some(no)).to_vec(), refs(self.tables.state(key), Some(no)).to_vec());
+            let (before, after) =
+                (refs(old.view(&self.tables.values), Some(no)), refs(self.tables.state(key), Some(no)));
             self.relist(key, &before, &after, |writer, target| writer.other_end(target, table, no));
         }
         if table == self.schema.subject.kind {
@@ -176,87 +212,86 @@ impl Writer<'_> {
 
     fn relist(&mut self, key: Key, before: &[Key], after: &[Key], list: impl Fn(&Self, Key) -> Option<u16>) {
         // Both are sorted.
-        let only = |these: &[Key], those: &[Key]| -> Vec<Key> {
+        let only = |these: &[Key], those: &[Key]| -> SmallVec<[Key; 4]> {
             these.iter().filter(|key| those.binary_search(key).is_err()).copied().collect()
         };
         for target in &only(before, after) {
             let Some(list) = list(self, *target) else { continue };
-            unlist(&mut self.tables.backs, &(*target, list), key);
+            self.tables.backs.remove(&(*target, list), key);
             self.touched.deps.push(Dep::Back(*target, list));
         }
         for target in &only(after, before) {
             let Some(list) = list(self, *target) else { continue };
-            self.tables.backs.entry((*target, list)).or_default().push(key);
+            self.tables.backs.insert((*target, list), key);
             self.touched.deps.push(Dep::Back(*target, list));
         }
     }
 
     /// The same for a list that is kept by project: an object that moves to another one leaves it for another list.
     fn relist_in(&mut self, key: Key, list: u16, before: (&[Key], Option<Key>), after: (&[Key], Option<Key>)) {
-        let places = |(targets, project): (&[Key], Option<Key>)| -> Vec<(Key, Key)> {
+        let places = |(targets, project): (&[Key], Option<Key>)| -> SmallVec<[(Key, Key); 4]> {
             targets.iter().filter_map(|target| Some((*target, project?))).collect()
         };
         let (before, after) = (places(before), places(after));
         for (of, project) in before.iter().filter(|place| !after.contains(place)) {
-            unlist(&mut self.tables.backs_in, &(*of, list, *project), key);
+            self.tables.backs_in.remove(&(*of, list, *project), key);
             self.touched.deps.push(Dep::BackIn { of: *of, list, project: *project });
         }
         for (of, project) in after.iter().filter(|place| !before.contains(place)) {
-            self.tables.backs_in.entry((*of, list, *project)).or_default().push(key);
+            self.tables.backs_in.insert((*of, list, *project), key);
             self.touched.deps.push(Dep::BackIn { of: *of, list, project: *project });
         }
     }
 
-    fn renamed(&mut self, key: Key, table: KindNo, old: &State) {
+    fn renamed(&mut self, key: Key, table: KindNo, old: &Was) {
         // What is not understood keeps its name: it would make another one's unambiguous.
-        let title = |state: &State| last_said(state).map(|row| Str::from(&*row.name));
-        let (before, after) = (title(old), title(self.tables.state(key)));
+        let title = |state: State<'_>| state.last_said().map(|row| Str::from(row.name()));
+        let (before, after) = (title(old.view(&self.tables.values)), title(self.tables.state(key)));
         if before == after {
             return;
         }
         if let Some(name) = before {
-            unlist(&mut self.tables.by_name, &(table, name), key);
+            self.tables.by_name.remove(&(table, name), key);
         }
         if let Some(name) = after {
-            self.tables.by_name.entry((table, name)).or_default().push(key);
+            self.tables.by_name.insert((table, name), key);
         }
         self.touched.deps.push(Dep::Names(table));
     }
 
-    fn rename(&mut self, key: Key, old: &State) {
+    fn rename(&mut self, key: Key, old: &Was) {
         let subject = &self.schema.subject;
-        let new = self.tables.state(key).clone();
-        for (field, index) in [(subject.login, &mut self.tables.by_login), (subject.email, &mut self.tables.by_email)] {
-            let (before, after) = (name(old, field), name(&new, field));
+        for (field, of_login) in [(subject.login, true), (subject.email, false)] {
+            let name = |state| name(state, field).map(Str::from);
+            let (before, after) = (name(old.view(&self.tables.values)), name(self.tables.state(key)));
             if before == after {
                 continue;
             }
-            if let Some(list) = before.and_then(|name| index.get_mut(name)) {
-                list.retain(|person| *person != key);
+            let index = if of_login { &mut self.tables.by_login } else { &mut self.tables.by_email };
+            if let Some(name) = before {
+                index.remove(&name, key);
             }
             if let Some(name) = after {
-                index.entry(Str::from(name)).or_default().push(key);
+                index.insert(name, key);
             }
             self.touched.deps.push(Dep::Names(subject.kind));
         }
     }
 
-    fn team(&mut self, project: &Id, members: &[Member]) {
+    fn team(&mut self, project: &Id, members: &[Member]) -> Result<(), Full> {
         let table = self.schema.table_of(self.schema.subject.project);
         if members.is_empty() && self.tables.find(table, project).is_none() {
-            return;
+            return Ok(());
         }
-        let project = self.project(project);
-        let members: Vec<_> = members.iter().map(|member| self.member(member)).collect();
-        self.set_members(project, members);
+        let project = self.project(project)?;
+        let members = members.iter().map(|member| self.member(member)).collect::<Result<_, _>>()?;
+        self.set_members(project, members)
     }
 
-    fn join(&mut self, project: &Id, member: &Member) {
-        let project = self.project(project);
-        let (person, membership) = self.member(member);
-        if self.set_member(person, project, membership) {
-            self.tables.rosters.entry(project).or_default().push(person);
-        }
+    fn join(&mut self, project: &Id, member: &Member) -> Result<(), Full> {
+        let project = self.project(project)?;
+        let (person, place) = self.member(member)?;
+        self.set_member(person, project, place)
     }
 
     fn leave(&mut self, project: &Id, person: &Id) {
@@ -265,71 +300,57 @@ impl Writer<'_> {
         let person = self.tables.find(self.schema.table_of(subject.kind), person);
         // What was never heard of leaves nothing, and nothing is kept of it.
         let (Some(project), Some(person)) = (project, person) else { return };
-        if self.tables.members.contains_key(&(person, project)) {
-            self.unset_member(person, project);
-            self.unlist(project, person);
-        }
+        self.unset_member(person, project);
     }
 
-    fn set_members(&mut self, project: Key, members: Vec<(Key, Membership)>) {
-        let before = self.tables.rosters.remove(&project).unwrap_or_default();
+    fn set_members(&mut self, project: Key, members: Vec<(Key, Place<'_>)>) -> Result<(), Full> {
         let staying: FxHashSet<Key> = members.iter().map(|(person, _)| *person).collect();
-        for person in before.into_iter().filter(|person| !staying.contains(person)) {
+        let before = self.tables.members.roster(project);
+        let leaving: Vec<_> = before.iter().filter(|person| !staying.contains(person)).copied().collect();
+        for person in leaving {
             self.unset_member(person, project);
         }
-        for (person, membership) in members {
-            self.set_member(person, project, membership);
-        }
-        if !staying.is_empty() {
-            self.tables.rosters.insert(project, staying.into_iter().collect());
-        }
+        members.into_iter().try_for_each(|(person, place)| self.set_member(person, project, place))
     }
 
-    /// Whether the person is new to the project; the project's own list is the caller's to mend.
-    fn set_member(&mut self, person: Key, project: Key, membership: Membership) -> bool {
-        let old = self.tables.members.get(&(person, project));
-        if old == Some(&membership) {
-            return false;
+    pub(super) fn set_member(&mut self, person: Key, project: Key, place: Place<'_>) -> Result<(), Full> {
+        let Tables { members, values, .. } = &mut *self.tables;
+        let held = members.get(&values.texts, person, project);
+        if held.is_some_and(|held| held.role == place.role && held.grants == place.grants.as_ref()) {
+            return Ok(());
         }
-        let new = old.is_none();
-        self.tables.members.insert((person, project), membership);
+        let new = held.is_none();
+        members.put(&mut values.texts, person, project, place).ok_or(Full)?;
         self.member_changed(person, project);
         if new {
-            self.tables.rosters.entry(person).or_default().push(project);
             self.roster_changed(person, project);
         }
-        new
+        Ok(())
     }
 
     fn unset_member(&mut self, person: Key, project: Key) {
-        self.tables.members.remove(&(person, project));
-        self.unlist(person, project);
-        self.member_changed(person, project);
-        self.roster_changed(person, project);
+        let Tables { members, values, .. } = &mut *self.tables;
+        if members.remove(&mut values.texts, person, project) {
+            self.member_changed(person, project);
+            self.roster_changed(person, project);
+        }
     }
 
-    fn unlist(&mut self, of: Key, listed: Key) {
-        unlist(&mut self.tables.rosters, &of, listed);
-    }
-
-    fn member(&mut self, member: &Member) -> (Key, Membership) {
+    fn member<'r>(&mut self, member: &'r Member) -> Result<(Key, Place<'r>), Full> {
         let Member { person, role, roles, rights } = member;
-        let mut roles: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
-            Some(table) => roles.iter().map(|id| self.tables.intern(table, id)).collect(),
+        let mut roles = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
+            Some(table) => roles.iter().map(|id| self.tables.intern(table, id)).collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
         roles.sort_unstable();
         roles.dedup();
         let grants = Grants { roles: roles.into(), rights: rights.as_slice().into() };
-        let grants = (grants != Grants::default()).then(|| Box::new(grants));
-        (self.person(person), Membership { role: role.clone(), grants })
+        let grants = (grants != Grants::default()).then_some(grants);
+        let person = self.tables.intern(self.schema.table_of(self.schema.subject.kind), person)?;
+        Ok((person, Place { role: role.as_deref(), grants }))
     }
 
-    fn person(&mut self, id: &Id) -> Key {
-        self.tables.intern(self.schema.table_of(self.schema.subject.kind), id)
-    }
-
-    fn project(&mut self, id: &Id) -> Key {
+    fn project(&mut self, id: &Id) -> Result<Key, Full> {
         self.tables.intern(self.schema.table_of(self.schema.subject.project), id)
     }
 
@@ -351,58 +372,60 @@ impl Writer<'_> {
     }
 
     fn drop_lazy(&mut self, key: Key) {
-        let Some(table) = self.tables.node(key).map(|node| node.table) else { return };
-        let Some(def) = self.schema.kind(table) else { return };
+        let Some(def) = self.tables.node(key).and_then(|node| self.schema.kind(node.table)) else { return };
         self.touched.deps.push(Dep::Node(key));
-        let old = self.tables.set_state(key, State::Unknown);
-        self.reindex(key, table, def, &old);
+        if let Ok(Some(old)) = self.tables.set_state(key, NewState::Unknown) {
+            self.reindex(key, def, &old);
+            self.tables.give_up(old);
+        }
         self.tables.release(key);
     }
 }
 
 /// The cell for a value: ids of fields that refer to objects become their handles.
-fn cell(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &Value) -> Cell {
+fn cell<'r>(tables: &mut Tables, schema: &Schema, field: &FieldDef, value: &'r Value) -> Result<Cell<'r>, Full> {
     let Some(target) = field.target.map(|kind| schema.table_of(kind)) else {
         return match field {
-            FieldDef { any: true, .. } => Cell::Any(Box::new(value.clone())),
+            FieldDef { any: true, .. } => Ok(Cell::Any(value)),
             FieldDef { link: true, .. } => linked(tables, schema, value),
-            _ => plain(value),
+            _ => Ok(plain(value)),
         };
     };
-    match value {
+    Ok(match value {
         Value::Null => Cell::Null,
-        Value::Text(id) => Cell::Ref(tables.intern(target, &Id::from(id.as_str()))),
+        Value::Text(id) => Cell::Ref(tables.intern(target, &Id::from(id.as_str()))?),
         Value::List(values) => {
             let ids = values.iter().filter_map(Value::as_text);
-            let mut keys: Vec<_> = ids.map(|id| tables.intern(target, &Id::from(id))).collect();
-            keys.sort_unstable();
-            keys.dedup();
+            let keys = ids.map(|id| tables.intern(target, &Id::from(id))).collect::<Result<_, _>>()?;
             // A member that is no id makes the whole list unknown rather than shorter.
-            if values.iter().all(|value| value.as_text().is_some()) { Cell::Refs(keys.into()) } else { Cell::Unset }
+            if values.iter().all(|value| value.as_text().is_some()) { refs_of(keys) } else { Cell::Unset }
         }
         Value::Bool(_) | Value::Number(_) | Value::Map(_) => Cell::Unset,
-    }
+    })
 }
 
 /// Links to objects of any kind, or plain values.
-fn linked(tables: &mut Tables, schema: &Schema, value: &Value) -> Cell {
+fn linked<'r>(tables: &mut Tables, schema: &Schema, value: &'r Value) -> Result<Cell<'r>, Full> {
     let mut key = |value: &Value| {
         let (type_name, id) = value.as_link()?;
         let (table, id) = link_target(schema, type_name, id)?;
         Some(tables.intern(table, &id))
     };
-    match value {
-        Value::Map(_) => key(value).map_or(Cell::Unset, Cell::Ref),
+    Ok(match value {
+        Value::Map(_) => key(value).transpose()?.map_or(Cell::Unset, Cell::Ref),
         Value::List(values) if !values.iter().all(|value| value.as_text().is_some()) => {
-            let keys: Option<Vec<_>> = values.iter().map(key).collect();
+            let keys: Option<Result<_, _>> = values.iter().map(key).collect();
             // A member that is no link makes the whole list unknown rather than shorter.
-            let Some(mut keys) = keys else { return Cell::Unset };
-            keys.sort_unstable();
-            keys.dedup();
-            Cell::Refs(keys.into())
+            keys.transpose()?.map_or(Cell::Unset, refs_of)
         }
         _ => plain(value),
-    }
+    })
+}
+
+fn refs_of(mut keys: SmallVec<[Key; 2]>) -> Cell<'static> {
+    keys.sort_unstable();
+    keys.dedup();
+    Cell::Refs(keys)
 }
 
 /// Under which ids a link's object is filed. One of a kind that is not mirrored is told apart by its type.
@@ -413,50 +436,33 @@ pub(super) fn link_target(schema: &Schema, type_name: &str, id: &str) -> Option<
     Some((schema.table_of(kind), id))
 }
 
-fn plain(value: &Value) -> Cell {
+fn plain(value: &Value) -> Cell<'_> {
     match value {
         Value::Null => Cell::Null,
         Value::Bool(value) => Cell::Bool(*value),
         Value::Number(value) => Cell::Number(*value),
-        Value::Text(text) => Cell::Text(text.as_str().into()),
+        Value::Text(text) => Cell::Text(text),
         Value::List(values) if values.iter().all(|value| value.as_text().is_some()) => {
-            Cell::Texts(values.iter().filter_map(Value::as_text).map(Into::into).collect())
+            Cell::Texts(values.iter().filter_map(Value::as_text).collect())
         }
         Value::List(_) | Value::Map(_) => Cell::Unset,
     }
 }
 
 /// What a field refers to; without a field, the project.
-pub(super) fn refs(state: &State, field: Option<u16>) -> &[Key] {
-    match (last_said(state), field) {
-        (Some(row), Some(field)) => row.cell(field).refs(),
-        (Some(row), None) => row.project.as_slice(),
-        (None, _) => &[],
+fn refs(state: State<'_>, field: Option<u16>) -> SmallVec<[Key; 4]> {
+    match (state.last_said(), field) {
+        (Some(row), Some(field)) => SmallVec::from_slice(&row.cell(field).refs()),
+        (Some(row), None) => row.project().into_iter().collect(),
+        (None, _) => SmallVec::new(),
     }
 }
 
-fn project(state: &State) -> Option<Key> {
-    last_said(state)?.project
-}
-
-pub(super) fn last_said(state: &State) -> Option<&Row> {
-    match state {
-        State::Record(row) => Some(row),
-        State::Quarantined(row) => row.as_deref(),
-        State::Unknown | State::Gone => None,
-    }
-}
-
-fn unlist<K: Eq + Hash>(lists: &mut FxHashMap<K, Vec<Key>>, at: &K, key: Key) {
-    if let Some(list) = lists.get_mut(at) {
-        list.retain(|listed| *listed != key);
-        if list.is_empty() {
-            lists.remove(at);
-        }
-    }
+fn project(state: State<'_>) -> Option<Key> {
+    state.last_said()?.project()
 }
 
 /// What somebody is called, while they are not in the trash: another one may be called so now.
-pub(super) fn name(state: &State, field: Option<u16>) -> Option<&str> {
-    last_said(state).filter(|row| !row.trashed)?.cell(field?).text()
+fn name(state: State<'_>, field: Option<u16>) -> Option<&str> {
+    state.last_said().filter(|row| !row.trashed())?.cell(field?).text()
 }

@@ -3,17 +3,19 @@
 //! A reconcile reads everything and usually finds next to nothing: comparing needs a read guard only, so that checks go
 //! on while a million records are compared, and the write guard is taken for the differences alone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use super::Directory;
 use super::apply::link_target;
-use super::tables::{Cell, Membership, Row, State};
+use super::row::{Cell, Membership, State};
+use super::view::View;
 use crate::model::change::{Change, Snapshot};
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::record::{Member, Record};
-use crate::model::schema::{FieldDef, KindNo};
+use crate::model::schema::{FieldDef, KindDef, KindNo};
 use crate::model::value::Value;
 
 impl Directory {
@@ -69,7 +71,7 @@ impl Directory {
             Change::Remove(object) => {
                 self.state_of(object).is_some_and(|state| !matches!(state, State::Gone | State::Unknown))
             }
-            Change::Forget(object) => self.state_of(object).is_some_and(|state| *state != State::Unknown),
+            Change::Forget(object) => self.state_of(object).is_some_and(|state| !matches!(state, State::Unknown)),
             // A quarantined record is told again: what was wrong with it may have changed.
             Change::Quarantine { .. } => true,
             Change::Team { project, members } => !self.has_team(project, members),
@@ -78,72 +80,22 @@ impl Directory {
         }
     }
 
-    fn state_of(&self, object: &ObjectRef) -> Option<&State> {
+    fn state_of(&self, object: &ObjectRef) -> Option<State<'_>> {
         let table = self.schema.table_of(self.schema.kind_no(&object.kind)?);
         Some(self.tables.state(self.tables.find(table, &object.id)?))
     }
 
     fn holds(&self, record: &Record) -> bool {
         let Some(kind) = self.schema.kind_no(&record.kind) else { return true };
-        let table = self.schema.table_of(kind);
-        let Some(def) = self.schema.kind(table) else { return true };
-        let Some(row) = self.tables.find(table, &record.id).and_then(|key| self.tables.row(key)) else { return false };
-        let Row { kind: held, trashed, project, name, cells } = row;
-        *held == kind
-            && *trashed == record.trashed
-            && **name == *record.name.as_str()
-            && project.and_then(|key| self.tables.node(key)).map(|node| &node.id) == record.project.as_ref()
-            && cells.len() == def.fields.len()
-            && def.fields.iter().zip(cells).all(|(field, cell)| match record.field(&field.name) {
-                None => *cell == Cell::Unset,
-                Some(value) => self.same(field, cell, value),
-            })
-    }
-
-    fn same(&self, field: &FieldDef, cell: &Cell, value: &Value) -> bool {
-        let target = field.target;
-        let id_of = |key| self.tables.node(key).map(|node| &node.id);
-        let link_of = |value: &Value| {
-            let (type_name, id) = value.as_link()?;
-            let (table, id) = link_target(&self.schema, type_name, id)?;
-            self.tables.find(table, &id)
-        };
-        match (cell, value) {
-            (Cell::Ref(key), Value::Map(_)) => link_of(value) == Some(*key),
-            (Cell::Refs(keys), Value::List(values)) if field.link => {
-                let read: Option<Vec<_>> = values.iter().map(link_of).collect();
-                read.is_some_and(|mut read| {
-                    read.sort_unstable();
-                    read.dedup();
-                    read == **keys
-                })
-            }
-            (Cell::Null, Value::Null) => true,
-            (Cell::Any(a), b) => **a == *b,
-            (Cell::Bool(a), Value::Bool(b)) => a == b,
-            (Cell::Number(a), Value::Number(b)) => a == b,
-            (Cell::Text(a), Value::Text(b)) => target.is_none() && **a == *b.as_str(),
-            (Cell::Texts(a), Value::List(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| b.as_text() == Some(a))
-            }
-            (Cell::Ref(key), Value::Text(id)) => id_of(*key).is_some_and(|held| held.is(id)),
-            (Cell::Refs(keys), Value::List(values)) => {
-                let mut held: Vec<_> = keys.iter().filter_map(|key| id_of(*key).cloned()).collect();
-                let mut read: Vec<_> = values.iter().filter_map(Value::as_text).map(Id::from).collect();
-                held.sort_unstable();
-                read.sort_unstable();
-                read.dedup();
-                held == read && values.iter().all(|value| value.as_text().is_some())
-            }
-            _ => false,
-        }
+        let Some(def) = self.schema.kind(self.schema.table_of(kind)) else { return true };
+        self.tables.find(def.table, &record.id).is_some_and(|key| self.view().holds(key, kind, def, record))
     }
 
     fn has_team(&self, project: &Id, members: &[Member]) -> bool {
         let projects = self.schema.table_of(self.schema.subject.project);
         let Some(project) = self.tables.find(projects, project) else { return members.is_empty() };
-        let held = self.tables.rosters.get(&project).map_or(0, Vec::len);
-        held == members.len() && members.iter().all(|member| self.is_member(project, member))
+        self.tables.members.roster(project).len() == members.len()
+            && members.iter().all(|member| self.is_member(project, member))
     }
 
     fn has_member(&self, project: &Id, member: &Member) -> bool {
@@ -154,17 +106,19 @@ impl Directory {
     fn is_member(&self, project: Key, member: &Member) -> bool {
         let Member { person, role, roles, rights } = member;
         let people = self.schema.table_of(self.schema.subject.kind);
-        let held = self.tables.find(people, person).and_then(|person| self.tables.members.get(&(person, project)));
+        let held = self.tables.find(people, person).and_then(|person| self.view().member(person, project));
         let Some(Membership { role: held_role, grants }) = held else { return false };
-        let (held_roles, held_rights) =
-            grants.as_ref().map_or((&[][..], &[][..]), |grants| (&grants.roles, &grants.rights));
+        let (held_roles, held_rights) = grants.map_or((&[][..], &[][..]), |grants| (&grants.roles, &grants.rights));
         let mut keys: Vec<_> = match self.schema.subject.member_role.map(|kind| self.schema.table_of(kind)) {
             Some(table) => roles.iter().map(|id| self.tables.find(table, id)).collect(),
             None => Vec::new(),
         };
         keys.sort_unstable();
         keys.dedup();
-        held_role == role && keys.iter().flatten().eq(held_roles) && !keys.contains(&None) && held_rights == &rights[..]
+        held_role == role.as_deref()
+            && keys.iter().flatten().eq(held_roles)
+            && !keys.contains(&None)
+            && held_rights == &rights[..]
     }
 
     /// Objects of complete kinds that the snapshot does not list, and teams that it leaves out.
@@ -175,7 +129,7 @@ impl Directory {
         changes: &[Change],
         except: &FxHashSet<(KindNo, &Id)>,
     ) -> Vec<Change> {
-        let tables: Vec<_> =
+        let tables: BTreeSet<_> =
             complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
         let mut listed: FxHashMap<KindNo, HashSet<&Id>> = FxHashMap::default();
         let mut with_team: HashSet<&Id> = HashSet::new();
@@ -194,11 +148,11 @@ impl Directory {
             }
         }
         let mut removals = Vec::new();
-        for node in &self.tables.nodes {
-            let known = matches!(node.state, State::Record(_) | State::Quarantined(_));
-            if !known
-                || !tables.contains(&node.table)
-                || listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
+        let mut known: Vec<_> =
+            tables.iter().flat_map(|table| self.tables.with_row(*table).chain(self.tables.odd(*table))).collect();
+        known.sort_unstable();
+        for node in known.into_iter().filter_map(|key| self.tables.node(key)) {
+            if listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
                 || except.contains(&(node.table, &node.id))
             {
                 continue;
@@ -207,7 +161,7 @@ impl Directory {
             removals.push(Change::Remove(ObjectRef { kind, id: node.id.clone() }));
         }
         if teams {
-            for project in self.tables.rosters.keys().filter_map(|key| self.tables.node(*key)) {
+            for project in self.tables.members.with_roster().filter_map(|key| self.tables.node(key)) {
                 if project.table == self.schema.table_of(self.schema.subject.project)
                     && !with_team.contains(&project.id)
                     && !except.contains(&(project.table, &project.id))
@@ -217,5 +171,54 @@ impl Directory {
             }
         }
         removals
+    }
+}
+
+impl View<'_> {
+    /// Whether the mirror has the record as it is. Builds nothing: most of what trackers send is nothing new.
+    pub(super) fn holds(self, key: Key, kind: KindNo, def: &KindDef, record: &Record) -> bool {
+        let Some(row) = self.row(key) else { return false };
+        row.kind() == kind
+            && row.trashed() == record.trashed
+            && row.name() == record.name
+            && row.project().and_then(|key| self.id(key)) == record.project.as_ref()
+            && row.cells().len() == def.fields.len()
+            && def.fields.iter().zip(row.cells()).all(|(field, cell)| match record.field(&field.name) {
+                None => cell == Cell::Unset,
+                Some(value) => self.same(field, cell, value),
+            })
+    }
+
+    fn same(self, field: &FieldDef, cell: Cell<'_>, value: &Value) -> bool {
+        let link = |value: &Value| {
+            let (type_name, id) = value.as_link()?;
+            let (table, id) = link_target(self.schema, type_name, id)?;
+            self.tables.find(table, &id)
+        };
+        match (cell, value) {
+            (Cell::Any(a), b) => a == b,
+            (Cell::Null, Value::Null) => true,
+            (Cell::Bool(a), Value::Bool(b)) => a == *b,
+            (Cell::Number(a), Value::Number(b)) => a == *b,
+            (Cell::Text(a), Value::Text(b)) => field.target.is_none() && a == b.as_str(),
+            (Cell::Texts(a), Value::List(b)) => {
+                a.iter().len() == b.len() && a.iter().zip(b).all(|(a, b)| b.as_text() == Some(a))
+            }
+            (Cell::Ref(key), Value::Map(_)) => link(value) == Some(key),
+            (Cell::Ref(key), Value::Text(id)) => field.target.is_some() && self.id(key).is_some_and(|held| held.is(id)),
+            (Cell::Refs(keys), Value::List(values)) => {
+                let key = |value: &Value| match field.target {
+                    Some(target) => self.find(target, &Id::from(value.as_text()?)),
+                    None => link(value),
+                };
+                let read: Option<SmallVec<[Key; 8]>> = values.iter().map(key).collect();
+                read.is_some_and(|mut read| {
+                    read.sort_unstable();
+                    read.dedup();
+                    *read == *keys
+                })
+            }
+            _ => false,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Directory;
-use super::tables::State;
+use super::row::State;
 use crate::model::change::Change;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::KindNo;
@@ -89,12 +89,12 @@ impl Directory {
         if listed.tables.is_empty() {
             return (found, None);
         }
-        for (at, node) in (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize) {
+        for (at, node) in (from.0..).zip(self.tables.nodes.iter_from(from.0 as usize)) {
             if found.len() == most {
                 return (found, Some(Key(at)));
             }
-            let held = matches!(node.state, State::Record(_) | State::Quarantined(_));
-            if held && listed.tables.contains(&node.table) && !listed.contains(Key(at)) {
+            let missed = listed.tables.contains(&node.table) && !listed.contains(Key(at));
+            if missed && matches!(self.tables.state_of(node), State::Record(_) | State::Quarantined(_)) {
                 let kind = Str::from(self.schema.kind_name(node.table));
                 found.push(ObjectRef { kind, id: node.id.clone() });
             }

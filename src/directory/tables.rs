@@ -1,237 +1,366 @@
 //! The tables of the mirror and their indexes. Private to the directory: the engine sees them through `View`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use smallvec::SmallVec;
 
+use super::chunks::Chunks;
+use super::index::{Index, Lists};
+use super::lazy::Lazy;
+use super::members::Members;
+use super::row::{Row, State};
+use super::rows::{Rows, Words};
+use super::values::{MOST, Values};
 use crate::model::id::{Id, Key, Str};
-use crate::model::schema::{FieldNo, KindNo};
+use crate::model::schema::{KindNo, Schema};
 use crate::model::value::Value;
 
-/// What the mirror knows of one object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum State {
-    /// Something refers to it, its record has not come.
+/// A new state of an object.
+#[derive(Debug)]
+pub(super) enum NewState<'r> {
     Unknown,
-    /// It does not exist at the tracker.
     Gone,
-    /// The tracker's record could not be understood. What it last said keeps it in the lists of those that it referred to,
-    /// so that these are known to be incomplete.
-    Quarantined(Option<Box<Row>>),
-    Record(Row),
+    Record(Draft<'r>),
 }
 
-/// A record as it is held.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The kind itself, where several share a table.
-    pub kind: KindNo,
-    /// In the trash: links to it lead nowhere.
-    pub trashed: bool,
-    pub project: Option<Key>,
-    pub name: Box<str>,
+/// A record that is to be held.
+#[derive(Debug)]
+pub(super) struct Draft<'r> {
+    pub(super) kind: KindNo,
+    pub(super) trashed: bool,
+    pub(super) project: Option<Key>,
+    pub(super) name: &'r str,
     /// By field number of the table's kind.
-    pub cells: Box<[Cell]>,
+    pub(super) cells: Vec<DraftCell<'r>>,
 }
 
-/// The value of a field.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// The record says nothing about it: not known.
+/// A value that is to be held.
+#[derive(Debug)]
+pub(super) enum DraftCell<'r> {
     Unset,
     Null,
     Bool(bool),
     Number(f64),
-    Text(Box<str>),
-    Texts(Box<[Box<str>]>),
+    Text(&'r str),
+    Texts(Vec<&'r str>),
     Ref(Key),
-    Refs(Box<[Key]>),
-    /// As it came.
-    Any(Box<Value>),
+    /// Sorted, each once.
+    Refs(SmallVec<[Key; 2]>),
+    Any(&'r Value),
 }
 
-/// A person's place in a project.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Membership {
-    /// `None` where the site-wide role applies.
-    pub role: Option<Str>,
-    /// Where the tracker gives roles and rights that are no words of the pack.
-    pub grants: Option<Box<Grants>>,
+/// The state that an object had. What its record holds is to be given up when nobody looks at it any more.
+#[derive(Debug)]
+pub(super) enum Was {
+    Unknown,
+    Gone,
+    Quarantined(Option<Taken>),
+    Record(Taken),
 }
 
-/// The roles and rights of one member.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Grants {
-    pub roles: Box<[Key]>,
-    pub rights: Box<[Str]>,
+/// A record that is not in its table any more.
+#[derive(Debug)]
+pub(super) struct Taken {
+    kind: KindNo,
+    trashed: bool,
+    words: Words,
 }
+
+/// There are more objects or values than can be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
 
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    pub(super) table: KindNo,
     pub(super) id: Id,
-    pub(super) state: State,
+    pub(super) table: KindNo,
+    /// That of its row.
+    kind: KindNo,
+    standing: Standing,
 }
 
-#[derive(Clone, Debug, Default)]
+/// What is known of an object, and where its row stands: 4 bits and 28.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Standing(u32);
+
+#[derive(Clone, Debug)]
 pub(super) struct Tables {
-    pub(super) nodes: Vec<Node>,
-    keys: FxHashMap<(KindNo, Id), Key>,
+    pub(super) nodes: Chunks<Node>,
+    keys: Index<Key>,
     /// Keys of released nodes, to be used again.
     free: Vec<Key>,
+    /// So many objects there are at most.
+    pub(super) most: u32,
+    /// By table.
+    rows: Vec<Rows>,
+    pub(super) values: Values,
     /// (referred object, number of the back list) -> those that refer to it.
-    pub(super) backs: FxHashMap<(Key, u16), Vec<Key>>,
+    pub(super) backs: Lists<(Key, u16)>,
     /// The same for lists that are kept by project: (referred object, list, project) -> those that refer.
-    pub(super) backs_in: FxHashMap<(Key, u16, Key), Vec<Key>>,
-    /// (person, project) -> the place there.
-    pub(super) members: FxHashMap<(Key, Key), Membership>,
-    /// project -> its people, person -> his projects.
-    pub(super) rosters: FxHashMap<Key, Vec<Key>>,
-    pub(super) by_login: FxHashMap<Str, Vec<Key>>,
-    pub(super) by_email: FxHashMap<Str, Vec<Key>>,
+    pub(super) backs_in: Lists<(Key, u16, Key)>,
+    pub(super) members: Members,
+    pub(super) by_login: Lists<Str>,
+    pub(super) by_email: Lists<Str>,
     /// Objects of kinds that are found by name.
-    pub(super) by_name: FxHashMap<(KindNo, Str), Vec<Key>>,
+    pub(super) by_name: Lists<(KindNo, Str)>,
     pub(super) lazy: Lazy,
     /// Objects of which no record was ever understood, by table.
-    pub(super) odd: FxHashMap<KindNo, Vec<Key>>,
-}
-
-/// Records read on first use, oldest first. Any of them is taken out without looking at the others: all may go at once.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Lazy {
-    order: BTreeMap<u64, Key>,
-    places: FxHashMap<Key, u64>,
-    next: u64,
+    odd: BTreeSet<(KindNo, Key)>,
+    /// Records by kind.
+    counts: Vec<u64>,
+    quarantined: usize,
 }
 
 impl Tables {
+    pub(super) fn new(schema: &Schema) -> Self {
+        Self {
+            nodes: Chunks::default(),
+            keys: Index::default(),
+            free: Vec::new(),
+            most: MOST,
+            rows: schema.kinds.iter().map(|kind| Rows::new(kind.fields.len() + 2)).collect(),
+            values: Values::default(),
+            backs: Lists::default(),
+            backs_in: Lists::default(),
+            members: Members::default(),
+            by_login: Lists::default(),
+            by_email: Lists::default(),
+            by_name: Lists::default(),
+            lazy: Lazy::default(),
+            odd: BTreeSet::new(),
+            counts: vec![0; schema.kinds.len()],
+            quarantined: 0,
+        }
+    }
+
     pub(super) fn find(&self, table: KindNo, id: &Id) -> Option<Key> {
-        // A tuple key of borrowed parts cannot be looked up without a clone; the clone of an id is a copy of 24 bytes.
-        self.keys.get(&(table, id.clone())).copied()
+        self.keys.find(self.keys.hash((table, id)), |key| is(&self.nodes, *key, table, id)).copied()
     }
 
     pub(super) fn node(&self, key: Key) -> Option<&Node> {
         self.nodes.get(key.0 as usize)
     }
 
-    pub(super) fn state(&self, key: Key) -> &State {
-        self.node(key).map_or(&State::Unknown, |node| &node.state)
+    pub(super) fn state(&self, key: Key) -> State<'_> {
+        self.node(key).map_or(State::Unknown, |node| self.state_of(node))
     }
 
-    pub(super) fn row(&self, key: Key) -> Option<&Row> {
+    pub(super) fn state_of(&self, node: &Node) -> State<'_> {
+        let row = |at| {
+            let (trashed, words) = self.rows.get(usize::from(node.table))?.get(at)?;
+            Some(Row::new(&self.values, node.kind, trashed, words))
+        };
+        match (node.standing, node.standing.row()) {
+            (Standing::GONE, _) => State::Gone,
+            (Standing::ODD, _) => State::Quarantined(None),
+            (_, Some((true, at))) => row(at).map_or(State::Unknown, State::Record),
+            (_, Some((false, at))) => State::Quarantined(row(at)),
+            _ => State::Unknown,
+        }
+    }
+
+    pub(super) fn row(&self, key: Key) -> Option<Row<'_>> {
         match self.state(key) {
             State::Record(row) => Some(row),
             _ => None,
         }
     }
 
-    /// Nothing yet, and room for so many objects.
-    pub(super) fn with_capacity(count: usize) -> Self {
-        Self { keys: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher), ..Self::default() }
+    /// The objects of a table of which a record was understood once, whatever came of it since.
+    pub(super) fn with_row(&self, table: KindNo) -> impl Iterator<Item = Key> {
+        self.rows.get(usize::from(table)).into_iter().flat_map(Rows::owners)
     }
 
-    /// Notes the handle of an object; false where its id has one already.
-    pub(super) fn file(&mut self, node: &Node, key: Key) -> bool {
-        self.keys.insert((node.table, node.id.clone()), key).is_none()
+    /// Those of which none ever was.
+    pub(super) fn odd(&self, table: KindNo) -> impl Iterator<Item = Key> {
+        self.odd.range((table, Key(0))..).take_while(move |(of, _)| *of == table).map(|(_, key)| *key)
+    }
+
+    /// Records by kind.
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    pub(super) fn quarantined(&self) -> usize {
+        self.quarantined
     }
 
     /// The object's handle, made where there is none yet.
-    pub(super) fn intern(&mut self, table: KindNo, id: &Id) -> Key {
-        if let Some(key) = self.find(table, id) {
-            return key;
+    pub(super) fn intern(&mut self, table: KindNo, id: &Id) -> Result<Key, Full> {
+        let hash = self.keys.hash((table, id));
+        if let Some(key) = self.keys.find(hash, |key| is(&self.nodes, *key, table, id)) {
+            return Ok(*key);
         }
-        let node = Node { table, id: id.clone(), state: State::Unknown };
-        let reused = self.free.pop().and_then(|key| self.nodes.get_mut(key.0 as usize).map(|slot| (key, slot)));
-        let key = match reused {
-            Some((key, slot)) => {
-                *slot = node;
+        let node = Node { id: id.clone(), table, kind: table, standing: Standing::UNKNOWN };
+        let key = match self.free.pop() {
+            Some(key) => {
+                *self.nodes.get_mut(key.0 as usize).ok_or(Full)? = node;
                 key
             }
             None => {
-                // More than 2^32 objects do not fit in memory long before this saturates.
-                let key = Key(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+                let next = u32::try_from(self.nodes.len()).ok().filter(|next| *next < self.most).ok_or(Full)?;
                 self.nodes.push(node);
-                key
+                Key(next)
             }
         };
-        self.keys.insert((table, id.clone()), key);
-        key
+        let nodes = &self.nodes;
+        self.keys.insert(hash, key, |hasher, key| {
+            nodes.get(key.0 as usize).map_or(0, |node| hasher.hash_one((node.table, &node.id)))
+        });
+        Ok(key)
     }
 
     /// Gives up the handle of an object that nothing else refers to.
     pub(super) fn release(&mut self, key: Key) {
         let Some(node) = self.nodes.get_mut(key.0 as usize) else { return };
-        node.state = State::Unknown;
-        let id = std::mem::replace(&mut node.id, Id::EMPTY);
-        if self.keys.remove(&(node.table, id)).is_some() {
+        let hash = self.keys.hash((node.table, &node.id));
+        node.standing = Standing::UNKNOWN;
+        node.id = Id::EMPTY;
+        if self.keys.remove(hash, |known| *known == key).is_some() {
             self.free.push(key);
         }
     }
 
-    /// Puts a new state in place and returns the old one.
-    pub(super) fn set_state(&mut self, key: Key, state: State) -> State {
-        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return State::Unknown };
-        let old = std::mem::replace(&mut node.state, state);
-        let odd = |state: &State| matches!(state, State::Quarantined(None));
-        match (odd(&old), odd(&node.state)) {
-            (false, true) => self.odd.entry(node.table).or_default().push(key),
-            (true, false) => {
-                if let Some(list) = self.odd.get_mut(&node.table) {
-                    list.retain(|known| *known != key);
+    /// Puts a new state in place and returns the old one; `None` where it is the same.
+    ///
+    /// # Errors
+    /// Where there is no room for the record; the state is the old one then.
+    pub(super) fn set_state(&mut self, key: Key, state: NewState<'_>) -> Result<Option<Was>, Full> {
+        let same = match (self.state(key), &state) {
+            (State::Unknown, NewState::Unknown) | (State::Gone, NewState::Gone) => true,
+            (State::Record(row), NewState::Record(draft)) => row.is(draft),
+            _ => false,
+        };
+        let Some(node) = self.nodes.get_mut(key.0 as usize).filter(|_| !same) else { return Ok(None) };
+        let Some(rows) = self.rows.get_mut(usize::from(node.table)) else { return Ok(None) };
+        let (old, place) = (node.standing, node.standing.row().map(|(_, at)| at));
+        let taken = place.and_then(|at| {
+            let (trashed, words) = rows.get(at)?;
+            Some(Taken { kind: node.kind, trashed, words: SmallVec::from_slice(words) })
+        });
+        node.standing = match (state, place) {
+            (NewState::Record(draft), place) => {
+                let words = self.values.hold(&draft).ok_or(Full)?;
+                let at = match place {
+                    Some(at) => rows.put(at, key, draft.trashed, &words).map(|()| at),
+                    None => rows.insert(key, draft.trashed, &words),
+                };
+                let Some(at) = at else {
+                    self.values.give_up(&words);
+                    return Err(Full);
+                };
+                node.kind = draft.kind;
+                Standing::record(at)
+            }
+            (state, place) => {
+                place.into_iter().for_each(|at| rows.remove(at));
+                if matches!(state, NewState::Gone) { Standing::GONE } else { Standing::UNKNOWN }
+            }
+        };
+        let was = match (old, old.row(), taken) {
+            (Standing::GONE, ..) => Was::Gone,
+            (_, Some((true, _)), Some(taken)) => Was::Record(taken),
+            (_, Some((false, _)), taken) => Was::Quarantined(taken),
+            (Standing::ODD, ..) => Was::Quarantined(None),
+            _ => Was::Unknown,
+        };
+        self.count(key, &was);
+        Ok(Some(was))
+    }
+
+    /// The record that came is not understood: what was last said stays. Whether that is new.
+    pub(super) fn quarantine(&mut self, key: Key) -> bool {
+        let Some(node) = self.nodes.get_mut(key.0 as usize) else { return false };
+        match node.standing.row() {
+            Some((true, at)) => {
+                node.standing = Standing::quarantined(at);
+                if let Some(count) = self.counts.get_mut(usize::from(node.kind)) {
+                    *count -= 1;
                 }
             }
-            _ => {}
+            None if node.standing != Standing::ODD => {
+                node.standing = Standing::ODD;
+                self.odd.insert((node.table, key));
+            }
+            _ => return false,
         }
-        old
-    }
-}
-
-impl Lazy {
-    pub(super) fn push(&mut self, key: Key) {
-        self.order.insert(self.next, key);
-        self.places.insert(key, self.next);
-        self.next += 1;
+        self.quarantined += 1;
+        true
     }
 
-    pub(super) fn remove(&mut self, key: Key) {
-        if let Some(place) = self.places.remove(&key) {
-            self.order.remove(&place);
+    fn count(&mut self, key: Key, was: &Was) {
+        let Some(node) = self.nodes.get(key.0 as usize) else { return };
+        match was {
+            Was::Record(Taken { kind, .. }) => {
+                if let Some(count) = self.counts.get_mut(usize::from(*kind)) {
+                    *count -= 1;
+                }
+            }
+            Was::Quarantined(row) => {
+                self.quarantined -= 1;
+                if row.is_none() {
+                    self.odd.remove(&(node.table, key));
+                }
+            }
+            Was::Unknown | Was::Gone => {}
+        }
+        if let Some((true, _)) = node.standing.row()
+            && let Some(count) = self.counts.get_mut(usize::from(node.kind))
+        {
+            *count += 1;
         }
     }
 
-    pub(super) fn pop_oldest(&mut self) -> Option<Key> {
-        let (_, key) = self.order.pop_first()?;
-        self.places.remove(&key);
-        Some(key)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.order.len()
+    /// Nobody looks at the old state any more.
+    pub(super) fn give_up(&mut self, was: Was) {
+        if let Was::Record(taken) | Was::Quarantined(Some(taken)) = was {
+            self.values.give_up(&taken.words);
+        }
     }
 }
 
-impl Row {
-    /// The cell of a field.
-    pub fn cell(&self, field: FieldNo) -> &Cell {
-        self.cells.get(usize::from(field)).unwrap_or(&Cell::Unset)
+fn is(nodes: &Chunks<Node>, key: Key, table: KindNo, id: &Id) -> bool {
+    nodes.get(key.0 as usize).is_some_and(|node| node.table == table && node.id == *id)
+}
+
+// === impl Standing ===
+
+impl Standing {
+    const UNKNOWN: Self = Self(0);
+    const GONE: Self = Self(1);
+    /// Quarantined, and nothing was ever understood.
+    const ODD: Self = Self(2);
+    const RECORD: u32 = MOST;
+    const QUARANTINED: u32 = 2 * MOST;
+
+    fn record(at: u32) -> Self {
+        Self(Self::RECORD | at)
+    }
+
+    fn quarantined(at: u32) -> Self {
+        Self(Self::QUARANTINED | at)
+    }
+
+    /// Whether the row counts, and where it stands.
+    fn row(self) -> Option<(bool, u32)> {
+        match self.0 & !(MOST - 1) {
+            0 => None,
+            kind => Some((kind == Self::RECORD, self.0 & (MOST - 1))),
+        }
     }
 }
 
-impl Cell {
-    /// The objects that this field refers to.
-    pub fn refs(&self) -> &[Key] {
+// === impl Was ===
+
+impl Was {
+    pub(super) fn view<'v>(&'v self, values: &'v Values) -> State<'v> {
+        let row = |taken: &'v Taken| Row::new(values, taken.kind, taken.trashed, &taken.words);
         match self {
-            Self::Ref(key) => std::slice::from_ref(key),
-            Self::Refs(keys) => keys,
-            _ => &[],
-        }
-    }
-
-    /// The text, where it is one.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
+            Self::Unknown => State::Unknown,
+            Self::Gone => State::Gone,
+            Self::Quarantined(taken) => State::Quarantined(taken.as_ref().map(row)),
+            Self::Record(taken) => State::Record(row(taken)),
         }
     }
 }

@@ -351,7 +351,7 @@ fn an_entity_can_change_its_kind() {
     let mut directory = with([upsert(&Record::new("shot", "E").in_project("P")), upsert(&task("T", "E", &[]))]);
     assert_eq!(touched(&mut directory, upsert(&Record::new("asset", "E").in_project("P"))), ["E"]);
     let row = directory.view().row(key(&directory, "shot", "E")).expect("is known");
-    assert_eq!(row.kind, ASSET);
+    assert_eq!(row.kind(), ASSET);
     assert_eq!(back(&directory, "asset", "E", TASKS), ["T"]);
     assert_eq!(directory.view().counts(), [("asset".into(), 1), ("task".into(), 1)]);
 }
@@ -360,7 +360,7 @@ fn an_entity_can_change_its_kind() {
 fn what_is_referred_to_before_it_comes_is_the_same_object() {
     let mut directory = with([upsert(&task("T", "S", &["ada"]))]);
     let early = key(&directory, "person", "ada");
-    assert_eq!(*directory.view().state(early), State::Unknown);
+    assert_eq!(directory.view().state(early), State::Unknown);
     directory.apply([upsert(&person("ada", "ada"))]);
     assert_eq!(key(&directory, "person", "ada"), early);
     assert!(directory.view().row(early).is_some());
@@ -371,10 +371,10 @@ fn a_list_with_something_else_in_it_is_unknown_rather_than_shorter() {
     let odd = Value::List(vec![Value::text("ada"), Value::Number(7.0)]);
     let directory = with([upsert(&Record::new("task", "T").with("assignees", odd.clone()))]);
     let row = directory.view().row(key(&directory, "task", "T")).expect("is known");
-    assert_eq!(*row.cell(1), Cell::Unset);
+    assert_eq!(row.cell(1), Cell::Unset);
     let directory = with([upsert(&Record::new("project", "P").with("allowed", odd))]);
     let row = directory.view().row(key(&directory, "project", "P")).expect("is known");
-    assert_eq!((row.cell(0), row.cell(1)), (&Cell::Unset, &Cell::Unset));
+    assert_eq!((row.cell(0), row.cell(1)), (Cell::Unset, Cell::Unset));
 }
 
 #[test]
@@ -421,13 +421,121 @@ fn a_handle_that_is_used_again_was_forgotten_before() {
     let old = key(&directory, "comment", "C1");
     let applied = directory.apply([Change::Forget(ObjectRef::new("comment", "C1"))]);
     assert_eq!(applied.touched.deps, [Dep::Node(old)]);
-    assert_eq!(*directory.view().state(old), State::Unknown);
+    assert_eq!(directory.view().state(old), State::Unknown);
     assert_eq!(directory.view().object(old).map(|object| object.id), Some(Id::EMPTY));
     let applied = directory.apply([upsert(&task("T9", "S9", &[]))]);
     assert!([key(&directory, "task", "T9"), key(&directory, "shot", "S9")].contains(&old), "the handle is used again");
     assert!(applied.touched.deps.contains(&Dep::Node(key(&directory, "task", "T9"))));
     let twice = directory.apply([Change::Forget(ObjectRef::new("comment", "C1"))]);
     assert!(twice.touched.is_empty(), "what is not held is not forgotten, whoever has its handle now");
+}
+
+// === how it is held ===
+
+/// What stands beside the rows: texts, lists, numbers, values of any shape.
+fn beside(directory: &Directory) -> [usize; 5] {
+    directory.tables.values.held()
+}
+
+fn of_every_sort(n: usize, name: &str) -> Record {
+    let (assignees, texts) = (["ada", "ben", "cat"], ["x", "y", name]);
+    let assignees = Value::texts(assignees.into_iter().take(n % 4));
+    let allowed = match n % 6 {
+        0 => Value::texts(texts),
+        1 => Value::Number(0.5),
+        2 => Value::Number(-7.0),
+        3 => Value::text(name),
+        4 => Value::texts([]),
+        _ => Value::Bool(true),
+    };
+    match n % 2 {
+        0 => Record::new("task", &format!("T{}", n % 10)).named(name).in_project("P").with("assignees", assignees),
+        _ => Record::new("project", &format!("P{}", n % 10))
+            .named(name)
+            .with("allowed", allowed.clone())
+            .with("isolated", allowed),
+    }
+}
+
+#[test]
+fn values_come_back_as_they_went_in() {
+    let numbers =
+        [0.0, -0.0, 1.0, -1.0, 0.5, 134_217_727.0, 134_217_728.0, -134_217_728.0, -134_217_729.0, 1e300, f64::MAX];
+    for number in numbers {
+        let directory = with([upsert(&Record::new("project", "P").with("isolated", Value::Number(number)))]);
+        let row = directory.view().row(key(&directory, "project", "P")).expect("is known");
+        assert!(matches!(row.cell(0), Cell::Number(held) if held.to_bits() == number.to_bits()), "{number}");
+    }
+    let long = "long ".repeat(100);
+    let all = Value::texts(["", "a", long.as_str(), "a"]);
+    let directory = with([upsert(
+        &Record::new("project", "P").named(&long).with("isolated", Value::text("")).with("allowed", all),
+    )]);
+    let row = directory.view().row(key(&directory, "project", "P")).expect("is known");
+    assert_eq!((row.name(), row.cell(0)), (long.as_str(), Cell::Text("")));
+    assert!(matches!(row.cell(1), Cell::Texts(texts) if texts.iter().eq(["", "a", long.as_str(), "a"])));
+    let directory = with([upsert(&task("T", "S", &["cat", "ada", "ben", "ada"]))]);
+    let row = directory.view().row(key(&directory, "task", "T")).expect("is known");
+    assert_eq!(ids(&directory, &row.cell(1).refs()), ["ada", "ben", "cat"]);
+    assert!(row.cell(1).refs().is_sorted());
+}
+
+#[test]
+fn nothing_is_held_of_what_is_gone() {
+    let mut directory = empty();
+    let everything = || (0..600).map(|n| upsert(&of_every_sort(n, &format!("name {n}"))));
+    directory.apply(everything());
+    directory.apply([team("P1", &[("ada", Some("vendor")), ("ben", Some("odd"))])]);
+    directory.apply([quarantine("task", "T2"), quarantine("task", "T4")]);
+    assert!(beside(&directory)[0] > 0 && directory.view().quarantined() == 2);
+    directory.apply((0..10).flat_map(|n| [remove("task", &format!("T{n}")), remove("project", &format!("P{n}"))]));
+    assert_eq!(beside(&directory), [0; 5]);
+    assert_eq!((directory.view().counts(), directory.view().quarantined()), (Vec::new(), 0));
+    assert_eq!(directory.view().of_table(TASK).count(), 0);
+}
+
+#[test]
+fn renaming_for_ever_grows_nothing() {
+    let mut directory = empty();
+    let mut most = [0; 5];
+    for n in 0..20_000 {
+        directory.apply([upsert(&of_every_sort(n, &format!("name {n}")))]);
+        let held = beside(&directory);
+        if n < 5_000 {
+            most = std::array::from_fn(|sort| most[sort].max(held[sort]));
+        }
+        assert!((0..5).all(|sort| held[sort] <= most[sort]), "{n}: {held:?}, at most {most:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_stands_for_nothing_else() {
+    let mut directory = empty();
+    directory.tables.most = 4;
+    let refused =
+        directory.apply([upsert(&task("T1", "S1", &["ada"])), upsert(&task("T2", "S1", &["ada", "ben"]))]).refused;
+    assert_eq!((refused, directory.tables.nodes.len()), (1, 4), "T1, P, S1, ada");
+    let applied = directory.apply([upsert(&task("T1", "S2", &["ada"])), upsert(&person("ben", "ben"))]);
+    assert_eq!(applied.refused, 2);
+    let view = directory.view();
+    let row = view.row(key(&directory, "task", "T1"));
+    assert_eq!(row, None, "what cannot be held as it is, is not understood");
+    assert_eq!((view.quarantined(), view.find(PERSON, &Id::from("ben"))), (1, None));
+    assert_eq!(back(&directory, "shot", "S1", TASKS), ["T1"], "as it last said");
+    directory.tables.most = 6;
+    assert_eq!(directory.apply([upsert(&task("T1", "S2", &["ada"])), upsert(&person("ben", "ben"))]).refused, 0);
+    assert_eq!(back(&directory, "shot", "S2", TASKS), ["T1"]);
+}
+
+#[test]
+fn a_copy_keeps_what_it_has() {
+    let mut directory = with((0..9_000).map(|n| upsert(&task(&format!("T{n}"), &format!("S{}", n % 7), &["ada"]))));
+    let before = directory.clone();
+    directory.apply((0..9_000).step_by(2).map(|n| upsert(&task(&format!("T{n}"), "S0", &["ada", "ben"]).named("new"))));
+    directory.apply([remove("task", "T1"), team("P", &[("ada", Some("client"))]), upsert(&person("ada", "ada"))]);
+    let fresh = with((0..9_000).map(|n| upsert(&task(&format!("T{n}"), &format!("S{}", n % 7), &["ada"]))));
+    assert_eq!(told(&before), told(&fresh));
+    assert_ne!(told(&before), told(&directory));
 }
 
 // === snapshots ===
@@ -568,11 +676,11 @@ fn told(directory: &Directory) -> BTreeSet<String> {
     let mut told = BTreeSet::new();
     // What a quarantined record last said keeps it in lists: that depends on the way.
     let understood = |key: &&Key| !matches!(view.state(**key), State::Quarantined(_));
-    for (at, node) in (0_u32..).zip(&directory.tables.nodes) {
+    for (at, node) in (0_u32..).zip(directory.tables.nodes.iter_from(0)) {
         let key = Key(at);
         let name = format!("{} {}", node.table, node.id);
         let names = |keys: &[Key]| ids(directory, keys).join(",");
-        match &node.state {
+        match directory.tables.state_of(node) {
             State::Unknown => {}
             State::Gone => {
                 told.insert(format!("{name} gone"));
@@ -581,9 +689,9 @@ fn told(directory: &Directory) -> BTreeSet<String> {
                 told.insert(format!("{name} quarantined"));
             }
             State::Record(row) => {
-                let refs: Vec<_> = row.cells.iter().map(|cell| names(cell.refs())).collect();
-                let texts: Vec<_> = row.cells.iter().map(|cell| cell.text().unwrap_or("-")).collect();
-                told.insert(format!("{name} {} {} {refs:?} {texts:?}", row.kind, names(row.project.as_slice())));
+                let refs: Vec<_> = row.cells().map(|cell| names(&cell.refs())).collect();
+                let texts: Vec<_> = row.cells().map(|cell| cell.text().unwrap_or("-")).collect();
+                told.insert(format!("{name} {} {} {refs:?} {texts:?}", row.kind(), names(row.project().as_slice())));
             }
         }
         for (what, keys) in [("back", view.back(key, 0)), ("roster", view.roster(key))] {
@@ -593,12 +701,12 @@ fn told(directory: &Directory) -> BTreeSet<String> {
             }
         }
     }
-    for ((person, project), role) in &directory.tables.members {
-        told.insert(format!("{} {role:?}", ids(directory, &[*person, *project]).join(" in ")));
+    for (person, project, place) in directory.tables.members.all(&directory.tables.values.texts) {
+        told.insert(format!("{} {place:?}", ids(directory, &[person, project]).join(" in ")));
     }
     for login in ["login0", "login1", "login2", "login3"] {
         // Who is not understood keeps the name that was last heard: that depends on the way too.
-        let named = directory.tables.by_login.get(login).map_or(&[][..], Vec::as_slice);
+        let named = directory.tables.by_login.get(login);
         let named: Vec<_> = named.iter().filter(understood).copied().collect();
         told.insert(format!("{login} {}", ids(directory, &named).join(",")));
     }

@@ -2,15 +2,16 @@
 
 use rustc_hash::FxHashSet;
 
-use super::tables::{Cell, Membership, Row, State, Tables};
+use super::row::{Membership, Row, State};
+use super::tables::Tables;
 use crate::model::id::{Id, Key, ObjectRef, Str};
 use crate::model::schema::{KindNo, Schema};
 
 /// A look at one revision of the mirror.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    schema: &'a Schema,
-    tables: &'a Tables,
+    pub(super) schema: &'a Schema,
+    pub(super) tables: &'a Tables,
 }
 
 impl<'a> View<'a> {
@@ -29,17 +30,17 @@ impl<'a> View<'a> {
     }
 
     /// What is known of an object.
-    pub fn state(&self, key: Key) -> &'a State {
+    pub fn state(&self, key: Key) -> State<'a> {
         self.tables.state(key)
     }
 
     /// An object of the table of which no record was ever understood: nobody knows what it links to.
     pub fn never_understood(&self, table: KindNo) -> Option<Key> {
-        self.tables.odd.get(&table)?.first().copied()
+        self.tables.odd(table).next()
     }
 
     /// The object's record, where there is one.
-    pub fn row(&self, key: Key) -> Option<&'a Row> {
+    pub fn row(&self, key: Key) -> Option<Row<'a>> {
         self.tables.row(key)
     }
 
@@ -59,12 +60,10 @@ impl<'a> View<'a> {
         Some(ObjectRef { kind: Str::from(self.schema.kind_name(node.table)), id: node.id.clone() })
     }
 
-    /// The objects of a table of which the mirror has a record. Looks at every object.
+    /// The objects of a table of which the mirror has a record, in no order.
     pub fn of_table(&self, table: KindNo) -> impl Iterator<Item = Key> {
-        let nodes = (0_u32..).zip(&self.tables.nodes);
-        nodes
-            .filter(move |(_, node)| node.table == table && matches!(node.state, State::Record(_)))
-            .map(|(at, _)| Key(at))
+        let tables = self.tables;
+        tables.with_row(table).filter(|key| matches!(tables.state(*key), State::Record(_)))
     }
 
     /// Of so many objects, beginning at a handle, those that lead to one of these by the field of this name; and where to
@@ -81,10 +80,13 @@ impl<'a> View<'a> {
             return (Vec::new(), None);
         }
         let leads = self.leads(&keys, field);
-        let nodes = (0_u32..).zip(&self.tables.nodes).skip(from.0 as usize).take(most).map(|(at, _)| Key(at));
-        let found = nodes.filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect();
-        let next = (from.0 as usize).saturating_add(most);
-        (found, u32::try_from(next).ok().filter(|_| next < self.tables.nodes.len()).map(Key))
+        let last = u32::try_from(most).map_or(u32::MAX, |most| from.0.saturating_add(most));
+        let found = (from.0..last.min(self.nodes()))
+            .map(Key)
+            .filter(|key| leads(*key))
+            .filter_map(|key| self.object(key))
+            .collect();
+        (found, (last < self.nodes()).then_some(Key(last)))
     }
 
     /// The same of these objects alone.
@@ -94,47 +96,46 @@ impl<'a> View<'a> {
         self.keys(among).filter(|key| leads(*key)).filter_map(|key| self.object(key)).collect()
     }
 
+    fn nodes(&self) -> u32 {
+        u32::try_from(self.tables.nodes.len()).unwrap_or(u32::MAX)
+    }
+
     fn keys(&self, objects: &[ObjectRef]) -> impl Iterator<Item = Key> {
         objects.iter().filter_map(|object| self.find(self.schema.kind_no(&object.kind)?, &object.id))
     }
 
     /// Whether an object leads to one of these by the field of this name.
     fn leads(&self, keys: &FxHashSet<Key>, field: &str) -> impl Fn(Key) -> bool {
-        let kinds = self.schema.kinds.iter().map(|kind| kind.field_no(field).map(usize::from));
-        let fields: Vec<Option<usize>> = kinds.collect();
+        let fields: Vec<_> = self.schema.kinds.iter().map(|kind| kind.field_no(field)).collect();
         move |key: Key| {
             let cell = self.table(key).and_then(|table| (*fields.get(usize::from(table))?).zip(self.row(key)));
-            match cell.and_then(|(field, row)| row.cells.get(field)) {
-                Some(Cell::Ref(to)) => keys.contains(to),
-                Some(Cell::Refs(to)) => to.iter().any(|to| keys.contains(to)),
-                _ => false,
-            }
+            cell.is_some_and(|(field, row)| row.cell(field).refs().iter().any(|to| keys.contains(to)))
         }
     }
 
     /// The objects that refer to `key` by the numbered back list of its kind.
     pub fn back(&self, key: Key, back: u16) -> &'a [Key] {
-        self.tables.backs.get(&(key, back)).map_or(&[], Vec::as_slice)
+        self.tables.backs.get(&(key, back))
     }
 
     /// Those of a list that is kept by project, in one project.
     pub fn back_in(&self, key: Key, list: u16, project: Key) -> &'a [Key] {
-        self.tables.backs_in.get(&(key, list, project)).map_or(&[], Vec::as_slice)
+        self.tables.backs_in.get(&(key, list, project))
     }
 
     /// The objects of a kind that have this name; none for kinds that are not found by name.
     pub fn by_name(&self, kind: KindNo, name: &str) -> &'a [Key] {
-        self.tables.by_name.get(&(self.schema.table_of(kind), Str::from(name))).map_or(&[], Vec::as_slice)
+        self.tables.by_name.get(&(self.schema.table_of(kind), Str::from(name)))
     }
 
     /// A person's place in a project: `None` when not in it.
-    pub fn member(&self, person: Key, project: Key) -> Option<&'a Membership> {
-        self.tables.members.get(&(person, project))
+    pub fn member(&self, person: Key, project: Key) -> Option<Membership<'a>> {
+        self.tables.members.get(&self.tables.values.texts, person, project)
     }
 
     /// The people of a project, or the projects of a person, in no order.
     pub fn roster(&self, key: Key) -> &'a [Key] {
-        self.tables.rosters.get(&key).map_or(&[], Vec::as_slice)
+        self.tables.members.roster(key)
     }
 
     /// The one person with this login; `Err` where several have it.
@@ -163,7 +164,7 @@ impl<'a> View<'a> {
             return Ok(Some(key));
         }
         // Keys and scripts share the table; what they are called is up to whoever makes one.
-        let is_person = |key: &&Key| self.row(**key).is_none_or(|row| row.kind == kind);
+        let is_person = |key: &&Key| self.row(**key).is_none_or(|row| row.kind() == kind);
         let mut named = self.by_name(kind, word).iter().filter(is_person);
         let by_name = named.next().copied();
         if named.next().is_some() {
@@ -177,21 +178,13 @@ impl<'a> View<'a> {
 
     /// How many records of each kind there are.
     pub fn counts(&self) -> Vec<(Str, u64)> {
-        let mut counts = vec![0_u64; self.schema.kinds.len()];
-        for node in &self.tables.nodes {
-            if let State::Record(row) = &node.state
-                && let Some(count) = counts.get_mut(usize::from(row.kind))
-            {
-                *count += 1;
-            }
-        }
-        let named = self.schema.kinds.iter().zip(counts).filter(|(_, count)| *count > 0);
-        named.map(|(kind, count)| (kind.name.clone(), count)).collect()
+        let named = self.schema.kinds.iter().zip(self.tables.counts()).filter(|(_, count)| **count > 0);
+        named.map(|(kind, count)| (kind.name.clone(), *count)).collect()
     }
 
     /// How many objects the tracker described in a way that could not be understood.
     pub fn quarantined(&self) -> usize {
-        self.tables.nodes.iter().filter(|node| matches!(node.state, State::Quarantined(_))).count()
+        self.tables.quarantined()
     }
 }
 
@@ -199,8 +192,8 @@ impl<'a> View<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ambiguous;
 
-fn one(keys: Option<&Vec<Key>>) -> Result<Option<Key>, Ambiguous> {
-    match keys.map_or(&[][..], Vec::as_slice) {
+fn one(keys: &[Key]) -> Result<Option<Key>, Ambiguous> {
+    match keys {
         [] => Ok(None),
         [key] => Ok(Some(*key)),
         _ => Err(Ambiguous),

@@ -124,8 +124,9 @@ impl Policy {
         // Whether there is such a right bears on the actions that name it, and on those that leave it to a default.
         if !rights.is_empty() {
             let asks = self.schema.kind(records).and_then(|def| def.field_no("required_rights"));
-            let by_default =
-                |row: &Row| !asks.is_some_and(|no| matches!(row.cell(no), Cell::Any(asked) if **asked != Value::Null));
+            let by_default = |row: Row<'_>| {
+                !asks.is_some_and(|no| matches!(row.cell(no), Cell::Any(asked) if *asked != Value::Null))
+            };
             let names = |action: &&Key| view.row(**action).is_some_and(|row| by_default(row) || names(row, &rights));
             changed.extend(self.declarations.actions.keys().filter(names));
         }
@@ -220,17 +221,17 @@ impl Policy {
 }
 
 /// The action that a record declares; `None` where it says not even which.
-fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo) -> Option<Declared> {
+fn read(rules: &Rules<'_>, view: View<'_>, row: Row<'_>, records: KindNo) -> Option<Declared> {
     let schema = view.schema();
     let def = schema.kind(records)?;
     let kind = schema.kind_no(cell(def, row, "of")?.text()?)?;
     let name = cell(def, row, "action")?.text()?;
     let order = match cell(def, row, "order") {
-        Some(Cell::Number(order)) => *order,
+        Some(Cell::Number(order)) => order,
         _ => f64::MAX,
     };
     let any = |field| match cell(def, row, field) {
-        Some(Cell::Any(value)) => &**value,
+        Some(Cell::Any(value)) => value,
         _ => &Value::Null,
     };
     let declaration = Declaration {
@@ -244,23 +245,23 @@ fn read(rules: &Rules<'_>, view: View<'_>, row: &Row, records: KindNo) -> Option
     let mut rule = rules.declared(&declaration, &mut odd);
     // Not known is not the same as none.
     let left_out = ["required_rights", "filters", "required_roles"];
-    if let Some(field) = left_out.into_iter().find(|field| cell(def, row, field) == Some(&Cell::Unset)) {
+    if let Some(field) = left_out.into_iter().find(|field| cell(def, row, field) == Some(Cell::Unset)) {
         rule = Rule {
             invalid: Some(format!("its record does not say `{field}`; null is none")),
             ..Rule::empty(rule.name)
         };
     }
-    let project = row.project?;
+    let project = row.project()?;
     let at = view.id(project).map(ToString::to_string).unwrap_or_default();
     let what = format!("{} {at}, {}", schema.kind_name(schema.subject.project), rule.name);
     let mut notes: Vec<_> = odd.into_iter().map(|note| format!("{what}: {note}")).collect();
     notes.extend(rule.invalid.iter().map(|problem| format!("{what} is never allowed: {problem}")));
-    let label = if row.name.is_empty() { name } else { &row.name };
+    let label = if row.name().is_empty() { name } else { row.name() };
     Some(Declared { project, kind, name: Str::from(name), label: Str::from(label), order, rule, notes })
 }
 
 /// Whether the record's texts have one of these names in them.
-fn names(row: &Row, rights: &[String]) -> bool {
+fn names(row: Row<'_>, rights: &[String]) -> bool {
     fn within(value: &Value, rights: &[String]) -> bool {
         match value {
             Value::Text(text) => rights.iter().any(|right| text.contains(right.as_str())),
@@ -269,9 +270,9 @@ fn names(row: &Row, rights: &[String]) -> bool {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
-    row.cells.iter().any(|cell| matches!(cell, Cell::Any(value) if within(value, rights)))
+    row.cells().any(|cell| matches!(cell, Cell::Any(value) if within(value, rights)))
 }
 
-fn cell<'r>(def: &KindDef, row: &'r Row, field: &str) -> Option<&'r Cell> {
+fn cell<'r>(def: &KindDef, row: Row<'r>, field: &str) -> Option<Cell<'r>> {
     def.field_no(field).map(|no| row.cell(no))
 }

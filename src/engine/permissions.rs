@@ -147,17 +147,17 @@ impl Permissions {
         let mut reads = SmallVec::from_slice(&[Dep::Node(subject)]);
         let table = view.table(subject);
         let field = self.role_fields.iter().find(|(of, _)| Some(*of) == table).map(|(_, field)| *field);
-        let held = view.row(subject).zip(field).map_or(&Cell::Unset, |(row, field)| row.cell(field));
+        let held = view.row(subject).zip(field).map_or(Cell::Unset, |(row, field)| row.cell(field));
         let role = match held {
-            Cell::Ref(role) => *role,
+            Cell::Ref(role) => role,
             Cell::Null => return (Err(Reason::NoGrant), reads),
             _ => return (Err(Reason::Indeterminate), reads),
         };
         reads.push(Dep::Node(role));
         let found = match view.state(role) {
-            State::Record(row) if row.trashed || row.kind != self.role_kind => Err(Reason::NoGrant),
+            State::Record(row) if row.trashed() || row.kind() != self.role_kind => Err(Reason::NoGrant),
             State::Record(row) => match row.cell(self.code) {
-                Cell::Text(code) => self.by_code.get(&**code).copied().ok_or(Reason::NoGrant),
+                Cell::Text(code) => self.by_code.get(code).copied().ok_or(Reason::NoGrant),
                 _ => Err(Reason::Indeterminate),
             },
             State::Quarantined(_) => Err(Reason::Quarantined),
@@ -169,8 +169,8 @@ impl Permissions {
     /// The code of the subject's role, where the mirror has one.
     pub(super) fn code_of<'v>(&self, view: View<'v>, subject: Key) -> Option<&'v str> {
         let (_, field) = self.role_fields.iter().find(|(of, _)| Some(*of) == view.table(subject))?;
-        let role = view.row(subject)?.cell(*field).refs().first()?;
-        view.row(*role).filter(|row| !row.trashed)?.cell(self.code).text()
+        let role = view.row(subject)?.cell(*field).refs().first().copied()?;
+        view.row(role).filter(|row| !row.trashed())?.cell(self.code).text()
     }
 
     /// What of the roles means nothing, as the site is.
@@ -198,7 +198,7 @@ impl Permissions {
     /// The codes of roles that somebody live has and the policy has not.
     pub(super) fn unlisted(&self, view: View<'_>) -> Vec<String> {
         let holders = self.role_fields.iter().flat_map(|(table, _)| view.of_table(*table));
-        let live = holders.filter(|key| view.row(*key).is_some_and(|row| !row.trashed));
+        let live = holders.filter(|key| view.row(*key).is_some_and(|row| !row.trashed()));
         let codes = live.filter_map(|key| self.code_of(view, key));
         let mut unlisted: Vec<_> =
             codes.filter(|code| !self.by_code.contains_key(*code)).map(ToOwned::to_owned).collect();
@@ -285,7 +285,7 @@ impl Site {
         for (of, def) in (0..).zip(&schema.kinds).filter(|(_, def)| !def.type_name.is_empty()) {
             let record = view.find(kind, &Id::from(def.type_name.as_str())).and_then(|key| view.row(key));
             if let Some(Cell::Any(fields)) = record.map(|row| row.cell(field))
-                && let Value::Map(fields) = &**fields
+                && let Value::Map(fields) = fields
             {
                 let named = fields.iter().filter_map(|(name, data_type)| match data_type {
                     Value::Text(data_type) => Some((name.clone(), data_type.clone())),

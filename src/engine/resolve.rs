@@ -273,13 +273,13 @@ fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
     let row = record(view, key)?;
     let is_bot = matches!(subject, Subject::Bot(_));
     let (right_kind, acts_as) = match def.bot {
-        Some(BotDef::Flag(flag)) => (!is_bot || *row.cell(flag) == Cell::Bool(true), &Cell::Null),
-        Some(BotDef::Kind { kind, person }) if is_bot => (row.kind == kind, row.cell(person)),
-        Some(BotDef::Kind { .. }) => (row.kind == def.kind, &Cell::Null),
+        Some(BotDef::Flag(flag)) => (!is_bot || row.cell(flag) == Cell::Bool(true), Cell::Null),
+        Some(BotDef::Kind { kind, person }) if is_bot => (row.kind() == kind, row.cell(person)),
+        Some(BotDef::Kind { .. }) => (row.kind() == def.kind, Cell::Null),
         // They have nothing that says whether they are active.
         Some(BotDef::Apart(_)) if is_bot => return Ok(key),
-        Some(BotDef::Apart(_)) => (true, &Cell::Null),
-        None => (!is_bot, &Cell::Null),
+        Some(BotDef::Apart(_)) => (true, Cell::Null),
+        None => (!is_bot, Cell::Null),
     };
     if !right_kind {
         return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key)]));
@@ -288,11 +288,11 @@ fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
     match acts_as {
         Cell::Null => Ok(key),
         Cell::Ref(person) => {
-            let row = record(view, *person)?;
-            if row.kind != def.kind {
-                return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key), Dep::Node(*person)]));
+            let row = record(view, person)?;
+            if row.kind() != def.kind {
+                return Err(decided(Reason::SubjectUnknown, &[Dep::Node(key), Dep::Node(person)]));
             }
-            active(view, *person, row).map(|()| *person)
+            active(view, person, row).map(|()| person)
         }
         // Whether it is somebody's is not known, so neither is what it may do.
         _ => Err(decided(Reason::Indeterminate, &[Dep::Node(key)])),
@@ -300,20 +300,20 @@ fn subject(view: View<'_>, subject: Subject<'_>) -> Result<Key, Stop> {
 }
 
 /// Whether somebody may act at all.
-fn active(view: View<'_>, key: Key, row: &Row) -> Result<(), Stop> {
+fn active(view: View<'_>, key: Key, row: Row<'_>) -> Result<(), Stop> {
     let def = &view.schema().subject;
     let active = match (row.cell(def.active), &def.active_is) {
-        (Cell::Bool(active), None) => *active,
+        (Cell::Bool(active), None) => active,
         (cell, Some(is)) => cell.text() == Some(is),
         _ => false,
     };
     if active { Ok(()) } else { Err(decided(Reason::SubjectInactive, &[Dep::Node(key)])) }
 }
 
-fn record<'v>(view: View<'v>, key: Key) -> Result<&'v Row, Stop> {
+fn record<'v>(view: View<'v>, key: Key) -> Result<Row<'v>, Stop> {
     let reads = [Dep::Node(key)];
     match view.state(key) {
-        State::Record(row) if !row.trashed => Ok(row),
+        State::Record(row) if !row.trashed() => Ok(row),
         State::Quarantined(_) => Err(decided(Reason::Quarantined, &reads)),
         State::Record(_) | State::Unknown | State::Gone => Err(decided(Reason::SubjectUnknown, &reads)),
     }
@@ -330,12 +330,12 @@ fn resource(
     let (lazy, heeded) = schema.kind(schema.table_of(kind)).map_or((false, false), |def| (def.lazy, def.told));
     let key = view.find(kind, &query.id);
     let reads = key.map(Dep::Node);
-    let named = |row: &Row| match &schema.others {
+    let named = |row: Row<'_>| match &schema.others {
         Some(others) if others.kind == kind => row.cell(others.named_by).text() == Some(query.kind),
         _ => true,
     };
     match key.map(|key| (key, view.state(key))) {
-        Some((key, State::Record(row))) if row.kind == kind && row.trashed == trashed && named(row) => {
+        Some((key, State::Record(row))) if row.kind() == kind && row.trashed() == trashed && named(row) => {
             Ok((Target::Object(key), place_of(view, key)))
         }
         // The tracker has been asked, and what it does not know a caller may describe.

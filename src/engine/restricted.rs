@@ -124,7 +124,7 @@ impl Restricted {
             return Truth::Yes;
         }
         match walk.row(status) {
-            Some(row) if self.statuses.iter().any(|named| *row.name == **named) => Truth::Yes,
+            Some(row) if self.statuses.iter().any(|named| row.name() == named.as_str()) => Truth::Yes,
             Some(_) => Truth::No,
             None => Truth::Unknown,
         }
@@ -235,7 +235,7 @@ fn within<'v>(of: &'v Path, parent: Option<FieldNo>, wanted: Key, walk: &mut Wal
         match walk.row(group) {
             Some(row) => match row.cell(parent) {
                 Cell::Unset => unknown = true,
-                cell => next.extend_from_slice(cell.refs()),
+                cell => next.extend_from_slice(&cell.refs()),
             },
             None => unknown = true,
         }
@@ -276,7 +276,7 @@ impl Policy {
     pub fn is_usable(&self, view: View<'_>, status: &Id) -> bool {
         let Some(statuses) = &self.statuses else { return false };
         let row = view.find(statuses.kind, status).and_then(|key| view.row(key));
-        row.is_some_and(|row| statuses.active.is_none_or(|active| *row.cell(active) != Cell::Bool(false)))
+        row.is_some_and(|row| statuses.active.is_none_or(|active| row.cell(active) != Cell::Bool(false)))
     }
 
     /// What the restrictions alone, whatever roles may, say of this person's having set this status on this object, and
@@ -364,13 +364,13 @@ impl Policy {
             return page.unlisted(view);
         }
         let roles = self.rights.roles.into_iter().flat_map(|kind| view.of_table(kind));
-        let names = roles.filter_map(|role| view.row(role)).map(|row| row.name.to_string());
+        let names = roles.filter_map(|role| view.row(role)).map(|row| row.name().to_owned());
         names.filter(|name| !self.rights.sets.contains_key(name.as_str())).collect()
     }
 
     fn with_status(&self, view: View<'_>, object: &ObjectRef) -> Option<(Key, KindNo, FieldNo)> {
         let key = view.find(view.schema().kind_no(&object.kind)?, &object.id)?;
-        let kind = view.row(key)?.kind;
+        let kind = view.row(key)?.kind();
         let of = self.statuses.as_ref()?.of.iter().find(|of| of.kind == kind)?;
         Some((key, kind, of.field))
     }
@@ -380,8 +380,8 @@ impl Policy {
         let schema = view.schema();
         let Some(row) = view.row(key) else { return "" };
         match &schema.others {
-            Some(others) if others.kind == row.kind => row.cell(others.named_by).text().unwrap_or_default(),
-            _ => schema.kind_name(row.kind),
+            Some(others) if others.kind == row.kind() => row.cell(others.named_by).text().unwrap_or_default(),
+            _ => schema.kind_name(row.kind()),
         }
     }
 }

@@ -166,18 +166,18 @@ fn name(value: Val<'_>, policy: &Policy, view: View<'_>, bare: bool) -> String {
 pub(super) fn label(key: Key, view: View<'_>, depth: usize) -> String {
     let Some(row) = view.row(key) else { return String::new() };
     let schema = view.schema();
-    let Some(def) = schema.kind(schema.table_of(row.kind)) else { return row.name.to_string() };
+    let Some(def) = schema.kind(schema.table_of(row.kind())) else { return row.name().to_owned() };
     if def.label.is_empty() || depth > 3 {
-        return row.name.to_string();
+        return row.name().to_owned();
     }
     let mut text = String::new();
     let mut rest = def.label.as_str();
     while let Some((before, after)) = rest.split_once('{') {
         let Some((field, after)) = after.split_once('}') else { break };
         text.push_str(before);
-        let on = def.field_no(field).and_then(|no| row.cell(no).refs().first());
+        let on = def.field_no(field).and_then(|no| row.cell(no).refs().first().copied());
         if let Some(on) = on {
-            let _infallible = write!(text, "{}", label(*on, view, depth + 1));
+            let _infallible = write!(text, "{}", label(on, view, depth + 1));
         }
         rest = after;
     }

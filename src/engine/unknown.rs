@@ -79,15 +79,15 @@ fn resource(policy: &Policy, view: View<'_>, query: &Query<'_>) -> Option<String
             return Some(format!("`{}.{}` needs the id of the object", query.kind, query.action));
         }
         (Reach::Resource | Reach::Trashed, _) => match view.find(kind, &query.id).map(|key| view.state(key)) {
-            Some(State::Record(row)) if row.trashed && rule.reach == Reach::Resource => {
+            Some(State::Record(row)) if row.trashed() && rule.reach == Reach::Resource => {
                 return Some(format!("{} `{}` is in the trash", query.kind, shown(&query.id.to_string())));
             }
-            Some(State::Record(row)) if !row.trashed && rule.reach == Reach::Trashed => {
+            Some(State::Record(row)) if !row.trashed() && rule.reach == Reach::Trashed => {
                 return Some(format!("{} `{}` is not in the trash", query.kind, shown(&query.id.to_string())));
             }
-            Some(State::Record(row)) if row.kind == kind => {}
+            Some(State::Record(row)) if row.kind() == kind => {}
             Some(State::Record(row)) => {
-                let other = schema.kind_name(row.kind);
+                let other = schema.kind_name(row.kind());
                 return Some(format!("`{}` is of kind {other}, not {}", shown(&query.id.to_string()), query.kind));
             }
             _ => return Some(none(view, kind, &query.id.to_string())),

@@ -265,7 +265,7 @@ impl<'v> Walk<'v> {
                 | Step::IdNumber => {}
                 Step::Field { no, .. } => self.field(key, *no, &mut to),
                 Step::Project => match self.row(key) {
-                    Some(row) => to.list.extend(row.project.map(Val::Key)),
+                    Some(row) => to.list.extend(row.project().map(Val::Key)),
                     None => to.unknown = true,
                 },
                 Step::Link(kind) => match self.view.id(key) {
@@ -277,13 +277,13 @@ impl<'v> Walk<'v> {
                     None => to.unknown = true,
                 },
                 Step::Kind => match self.row(key) {
-                    Some(row) => to.list.push(Val::Text(self.view.schema().kind_name(row.kind))),
+                    Some(row) => to.list.push(Val::Text(self.view.schema().kind_name(row.kind()))),
                     None => to.unknown = true,
                 },
                 // The handle stands for the id: a text is compared with the id that it has.
                 Step::Id => to.list.push(Val::Key(key)),
                 Step::Name => match self.row(key) {
-                    Some(row) => to.list.push(Val::Text(&row.name)),
+                    Some(row) => to.list.push(Val::Text(row.name())),
                     None => to.unknown = true,
                 },
                 Step::Attribute(_) => to.unknown = true,
@@ -301,7 +301,7 @@ impl<'v> Walk<'v> {
     }
 
     /// The record of an object; without one what it would tell is not known.
-    pub(super) fn row(&mut self, key: Key) -> Option<&'v crate::directory::Row> {
+    pub(super) fn row(&mut self, key: Key) -> Option<crate::directory::Row<'v>> {
         self.note(Dep::Node(key));
         match self.view.state(key) {
             State::Record(row) => return Some(row),
@@ -328,11 +328,11 @@ impl<'v> Walk<'v> {
         match row.cell(no) {
             Cell::Unset => to.unknown = true,
             Cell::Null => {}
-            Cell::Bool(value) => to.list.push(Val::Bool(*value)),
-            Cell::Number(value) => to.list.push(Val::Number(*value)),
+            Cell::Bool(value) => to.list.push(Val::Bool(value)),
+            Cell::Number(value) => to.list.push(Val::Number(value)),
             Cell::Text(text) => to.list.push(Val::Text(text)),
-            Cell::Texts(texts) => to.list.extend(texts.iter().map(|text| Val::Text(text))),
-            Cell::Ref(key) => to.list.push(Val::Key(*key)),
+            Cell::Texts(texts) => to.list.extend(texts.iter().map(Val::Text)),
+            Cell::Ref(key) => to.list.push(Val::Key(key)),
             Cell::Refs(keys) => to.list.extend(keys.iter().map(|key| Val::Key(*key))),
             // Looked into by attribute, never compared as it stands.
             Cell::Any(_) => to.unknown = true,
@@ -342,7 +342,7 @@ impl<'v> Walk<'v> {
     /// The record of another kind with this id. One that is known not to exist is nothing, not something unknown.
     fn link(&mut self, id: &Id, kind: KindNo, to: &mut Vals<'v>) {
         match self.view.find(kind, id) {
-            Some(linked) if *self.view.state(linked) == State::Gone => self.note(Dep::Node(linked)),
+            Some(linked) if matches!(self.view.state(linked), State::Gone) => self.note(Dep::Node(linked)),
             Some(linked) => to.list.push(Val::Key(linked)),
             None => {
                 to.unknown = true;
@@ -440,7 +440,7 @@ impl<'v> Walk<'v> {
         };
         match place {
             None => to.unknown = true,
-            Some(member) => to.list.extend(member.and_then(|at| at.grants.as_deref()).map(granted).unwrap_or_default()),
+            Some(member) => to.list.extend(member.and_then(|at| at.grants).map(granted).unwrap_or_default()),
         }
     }
 

@@ -193,12 +193,6 @@ impl KindDef {
         FieldNo::try_from(at).ok()
     }
 
-    /// The list of those of a kind that refer here by a field, or by the project that they belong to.
-    pub fn back_from(&self, from: KindNo, field: Option<FieldNo>) -> Option<u16> {
-        let at = self.backs.iter().position(|back| back.from == from && back.field == field)?;
-        u16::try_from(at).ok()
-    }
-
     /// The number of a reverse reference by name.
     pub fn back_no(&self, name: &str) -> Option<u16> {
         let at = self.backs.iter().position(|back| back.name == name)?;

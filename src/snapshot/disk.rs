@@ -78,7 +78,8 @@ impl Place {
         let opened = match File::open(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let made = DirBuilder::new().mode(DIRECTORY_MODE).create(&self.directory);
-                made.and_then(|()| File::open(&self.directory)).map_err(|error| failed(&self.directory, "made", error))?
+                made.and_then(|()| File::open(&self.directory))
+                    .map_err(|error| failed(&self.directory, "made", error))?
             }
             opened => opened.map_err(|error| failed(&self.directory, "opened", error))?,
         };
@@ -101,8 +102,7 @@ impl Turn<'_> {
     pub(super) fn write(self, parts: &[&[u8]]) -> Result<(), Problem> {
         let Place { directory, file, beside } = self.place;
         let written = write_beside(beside, parts).map_err(|error| failed(beside, "written", error));
-        let replaced =
-            written.and_then(|()| fs::rename(beside, file).map_err(|error| failed(file, "replaced", error)));
+        let replaced = written.and_then(|()| fs::rename(beside, file).map_err(|error| failed(file, "replaced", error)));
         if replaced.is_err() {
             // Where even this fails, the next writing tries again.
             let _left = remove(beside);

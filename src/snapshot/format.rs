@@ -52,9 +52,13 @@ pub enum Wrong {
     Length { has: usize, needs: usize },
     #[error("its checksum is wrong: the disk or something else has changed it; it is replaced after the load")]
     Checksum,
-    #[error("its head cannot be read although its checksum is right; please report this; it is replaced after the load")]
+    #[error(
+        "its head cannot be read although its checksum is right; please report this; it is replaced after the load"
+    )]
     Head,
-    #[error("its content cannot be read although its checksum is right ({0}); please report this; it is replaced after the load")]
+    #[error(
+        "its content cannot be read although its checksum is right ({0}); please report this; it is replaced after the load"
+    )]
     Content(Damaged),
     #[error("it is of another tracker, `{0}`; give each its own `snapshot_dir`; it is replaced after the load")]
     Tracker(String),
@@ -128,7 +132,7 @@ pub fn open(bytes: &[u8]) -> Result<(Head, &[u8]), Wrong> {
 impl Head {
     /// The head of a snapshot that is taken now.
     pub fn new(of: &str, schema: &Schema, taken: Taken) -> Self {
-        let Taken { revision, as_of } = taken;
+        let Taken { revision, as_of, .. } = taken;
         Self { of: of.to_owned(), schema: digest(schema), names: names(schema), revision, as_of }
     }
 

@@ -179,6 +179,10 @@ impl Source for Limecraft {
     }
 
     async fn load(&self, _scope: Scope, _progress: &Progress, _parts: &Parts) -> Result<Snapshot, SourceError> {
+        // Whoever only loads has not looked at the file yet.
+        if self.taken.lock().is_none() {
+            self.take_up().await;
+        }
         let feed = Arc::clone(&self.feed);
         let held = tokio::task::spawn_blocking(move || feed.snapshot()).await;
         let held = held.map_err(|error| SourceError::Unavailable(error.to_string()))?;

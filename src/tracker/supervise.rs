@@ -16,6 +16,7 @@ mod doubts;
 mod feed;
 mod hanging;
 mod large;
+mod once;
 mod queue;
 mod reader;
 mod reads;

@@ -19,7 +19,7 @@ use crate::app::App;
 mod effects;
 mod stream;
 
-const TOKEN: &str = "s3cr3t-of-the-door";
+pub(crate) const TOKEN: &str = "s3cr3t-of-the-door";
 
 fn push(token: Token) -> Push {
     Push { listen: "127.0.0.1:0".parse().unwrap(), token: Some(token), tls: None }
@@ -35,7 +35,7 @@ async fn start(limecraft: Limecraft) -> App {
 }
 
 /// Two people, one of them in the production with a role, and a team for both.
-fn studio(revision: u64) -> Value {
+pub(crate) fn studio(revision: u64) -> Value {
     json!({
         "source": "limecraft", "schema": 1, "revision": revision, "generated_at_ms": 1_763_712_000_000_i64,
         "rights_catalogue": ["LIBRARY_SHARE"],
@@ -55,8 +55,8 @@ fn studio(revision: u64) -> Value {
     })
 }
 
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     body: Value,
 }
 
@@ -69,11 +69,11 @@ async fn send(app: &App, method: Method, path: &str, token: Option<&str>, body: 
     Answer { status, body: serde_json::from_str(&response.text().await.unwrap()).unwrap() }
 }
 
-async fn snapshot(app: &App, studio: &Value) -> Answer {
+pub(crate) async fn snapshot(app: &App, studio: &Value) -> Answer {
     send(app, Method::PUT, "snapshot", Some(TOKEN), studio.to_string()).await
 }
 
-async fn events(app: &App, events: Value) -> Answer {
+pub(crate) async fn events(app: &App, events: Value) -> Answer {
     send(app, Method::POST, "events", Some(TOKEN), events.to_string()).await
 }
 
@@ -89,7 +89,7 @@ async fn cursor(app: &App) -> String {
     info(app).await.freshness.unwrap().source_cursor
 }
 
-fn role(number: u64) -> Value {
+pub(crate) fn role(number: u64) -> Value {
     json!({
         "id": format!("e{number}"), "revision": 1718 + number, "type": "x.role.upsert", "production_id": 2336,
         "object": {"id": 4000 + number, "name": "Freelancer", "rights": []},

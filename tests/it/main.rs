@@ -38,6 +38,7 @@ mod property;
 mod race;
 mod roles;
 mod shutdown;
+mod snapshot;
 mod stranger;
 mod stream;
 mod studio_file;

@@ -1,4 +1,4 @@
-//! Numbers, texts, ids and values as bytes. Reading never trusts a length: nothing is allocated that the bytes left could
+//! Numbers, texts, ids and values of any shape as bytes. Reading never trusts a length: nothing is allocated that the bytes left could
 //! not fill.
 
 use compact_str::CompactString;
@@ -22,18 +22,22 @@ const TEXT: u8 = 4;
 const LIST: u8 = 5;
 const MAP: u8 = 6;
 
-/// Each text once, by the number of its first use.
+/// Each text once, by the number of its first use; and the values of any shape, by theirs.
 #[derive(Debug, Default)]
-pub(super) struct Texts<'t> {
+pub(super) struct Named<'t> {
     numbers: FxHashMap<&'t str, u32>,
     texts: Vec<&'t str>,
+    values: Vec<&'t Value>,
 }
 
-/// The bytes that were not read yet, and the texts that they name by number.
+/// The texts that bytes name by number.
+pub(super) type Texts<'b> = Vec<&'b str>;
+
+/// The bytes that were not read yet, and the texts that they name.
 #[derive(Debug)]
-pub(super) struct Input<'b> {
+pub(super) struct Input<'b, 't> {
     rest: &'b [u8],
-    texts: Vec<&'b str>,
+    texts: &'t [&'b str],
 }
 
 pub(super) fn put_number(bytes: &mut Vec<u8>, number: u64) {
@@ -63,6 +67,29 @@ pub(super) fn put_id(bytes: &mut Vec<u8>, id: &Id) {
     }
 }
 
+/// Reads all texts, as `Named` has written them.
+pub(super) fn texts(bytes: &[u8]) -> Result<Texts<'_>, Damaged> {
+    let mut input = Input::new(bytes, &[]);
+    let count = input.len(1)?;
+    let lengths: Vec<usize> = (0..count).map(|_| input.len(0)).collect::<Result<_, _>>()?;
+    let mut rest = std::str::from_utf8(input.rest).map_err(|_| Damaged("texts that are none"))?;
+    let mut found = Vec::with_capacity(count);
+    for length in lengths {
+        let (text, others) = rest.split_at_checked(length).ok_or(Damaged("a text is cut"))?;
+        found.push(text);
+        rest = others;
+    }
+    if rest.is_empty() { Ok(found) } else { Err(Damaged("text that nothing names")) }
+}
+
+/// Reads all values, as `Named` has written them.
+pub(super) fn values(bytes: &[u8], texts: &[&str]) -> Result<Vec<Value>, Damaged> {
+    let mut input = Input { rest: bytes, texts };
+    let count = input.len(1)?;
+    let values = (0..count).map(|_| input.value(DEEPEST)).collect::<Result<_, _>>()?;
+    if input.left() == 0 { Ok(values) } else { Err(Damaged("a value that nothing names")) }
+}
+
 /// Whether the value can be read again.
 pub(super) fn is_shallow(value: &Value) -> bool {
     fn within(value: &Value, left: usize) -> bool {
@@ -76,9 +103,9 @@ pub(super) fn is_shallow(value: &Value) -> bool {
     within(value, DEEPEST)
 }
 
-// === impl Texts ===
+// === impl Named ===
 
-impl<'t> Texts<'t> {
+impl<'t> Named<'t> {
     pub(super) fn put(&mut self, bytes: &mut Vec<u8>, text: &'t str) {
         let next = self.texts.len();
         let number = *self.numbers.entry(text).or_insert_with(|| {
@@ -88,7 +115,13 @@ impl<'t> Texts<'t> {
         put_number(bytes, u64::from(number));
     }
 
-    pub(super) fn put_value(&mut self, bytes: &mut Vec<u8>, value: &'t Value) {
+    /// The number of a value, which is written later.
+    pub(super) fn put_any(&mut self, bytes: &mut Vec<u8>, value: &'t Value) {
+        put_len(bytes, self.values.len());
+        self.values.push(value);
+    }
+
+    fn put_value(&mut self, bytes: &mut Vec<u8>, value: &'t Value) {
         match value {
             Value::Null => bytes.push(NULL),
             Value::Bool(false) => bytes.push(FALSE),
@@ -117,8 +150,15 @@ impl<'t> Texts<'t> {
         }
     }
 
-    /// All of them, lengths first.
-    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+    /// All values.
+    pub(super) fn write_values(&mut self, bytes: &mut Vec<u8>) {
+        let values = std::mem::take(&mut self.values);
+        put_len(bytes, values.len());
+        values.into_iter().for_each(|value| self.put_value(bytes, value));
+    }
+
+    /// All texts, those of the values too: lengths first.
+    pub(super) fn write_texts(&self, bytes: &mut Vec<u8>) {
         put_len(bytes, self.texts.len());
         self.texts.iter().for_each(|text| put_len(bytes, text.len()));
         self.texts.iter().for_each(|text| bytes.extend(text.as_bytes()));
@@ -127,23 +167,10 @@ impl<'t> Texts<'t> {
 
 // === impl Input ===
 
-impl<'b> Input<'b> {
-    /// Reads `bytes`, whose texts are written apart.
-    pub(super) fn new(bytes: &'b [u8], texts: &'b [u8]) -> Result<Self, Damaged> {
-        let mut input = Input { rest: texts, texts: Vec::new() };
-        let count = input.len(1)?;
-        let lengths: Vec<usize> = (0..count).map(|_| input.len(0)).collect::<Result<_, _>>()?;
-        let mut rest = std::str::from_utf8(input.rest).map_err(|_| Damaged("texts that are none"))?;
-        let mut found = Vec::with_capacity(count);
-        for length in lengths {
-            let (text, others) = rest.split_at_checked(length).ok_or(Damaged("a text is cut"))?;
-            found.push(text);
-            rest = others;
-        }
-        if !rest.is_empty() {
-            return Err(Damaged("text that nothing names"));
-        }
-        Ok(Self { rest: bytes, texts: found })
+impl<'b, 't> Input<'b, 't> {
+    /// Reads `bytes`, which name these texts.
+    pub(super) fn new(bytes: &'b [u8], texts: &'t [&'b str]) -> Self {
+        Self { rest: bytes, texts }
     }
 
     /// How many bytes were not read yet.
@@ -208,11 +235,7 @@ impl<'b> Input<'b> {
         }
     }
 
-    pub(super) fn value(&mut self) -> Result<Value, Damaged> {
-        self.nested(DEEPEST)
-    }
-
-    fn nested(&mut self, left: usize) -> Result<Value, Damaged> {
+    fn value(&mut self, left: usize) -> Result<Value, Damaged> {
         if left == 0 {
             return Err(Damaged("a value is nested too deeply"));
         }
@@ -222,9 +245,10 @@ impl<'b> Input<'b> {
             TRUE => Value::Bool(true),
             NUMBER => Value::Number(self.float()?),
             TEXT => Value::text(self.text()?),
-            LIST => Value::List((0..self.len(1)?).map(|_| self.nested(left - 1)).collect::<Result<_, _>>()?),
+            LIST => Value::List((0..self.len(1)?).map(|_| self.value(left - 1)).collect::<Result<_, _>>()?),
             MAP => {
-                let entry = |input: &mut Self| Ok((CompactString::from(input.text()?), input.nested(left - 1)?));
+                let entry =
+                    |input: &mut Self| Ok::<_, Damaged>((CompactString::from(input.text()?), input.value(left - 1)?));
                 Value::Map((0..self.len(2)?).map(|_| entry(self)).collect::<Result<_, _>>()?)
             }
             _ => return Err(Damaged("a value of no known form")),

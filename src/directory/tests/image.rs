@@ -13,9 +13,9 @@ fn read(bytes: &[u8], schema: &Arc<Schema>) -> Result<Directory, Damaged> {
     Directory::decode(Arc::clone(schema), 7, bytes)
 }
 
-/// What is there: not what only is known not to be.
+/// What is there: not what only is known not to be; and nothing that tells of handles, which are given anew.
 fn present(directory: &Directory) -> Vec<String> {
-    told(directory).into_iter().filter(|line| !line.ends_with("gone")).collect()
+    told(directory).into_iter().filter(|line| !line.ends_with("gone") && !line.contains("Key(")).collect()
 }
 
 fn all_forgotten() -> Vec<Change> {
@@ -38,9 +38,8 @@ proptest! {
         prop_assert_eq!(present(&back), present(&original));
         prop_assert_eq!(present(&read(&bytes(&back), &original.schema).unwrap()), present(&original));
         for change in more {
-            let (here, there) = (original.apply([change.clone()]), back.apply([change]));
-            prop_assert_eq!(here.changed, there.changed);
-            prop_assert_eq!(here.touched.is_empty(), there.touched.is_empty());
+            original.apply([change.clone()]);
+            back.apply([change]);
             prop_assert_eq!(present(&back), present(&original));
         }
     }
@@ -85,8 +84,7 @@ fn everything() -> Directory {
         schema.kinds[usize::from(kind)].type_name = type_name.into();
     }
     let list = |name: &str, field, by_project| BackDef { name: name.into(), from: TASK, field, by_project };
-    schema.kinds[usize::from(PERSON)].backs =
-        vec![list("tasks", Some(1), true), list("linked", Some(listed), false)];
+    schema.kinds[usize::from(PERSON)].backs = vec![list("tasks", Some(1), true), list("linked", Some(listed), false)];
     let mut directory = Directory::new(Arc::new(schema));
     let any = Value::Map(vec![("a".into(), Value::List(vec![Value::Null, true.into(), Value::Number(-0.0)]))]);
     let full = task_of("a24a6ea4-ce75-4665-a070-57453082c256")
@@ -141,20 +139,20 @@ fn everything_there_is_comes_back() {
     assert_eq!(present(&back), present(&original));
     let same = |kind: &str, id: &str| {
         let (here, there) = (key(&original, kind, id), key(&back, kind, id));
-        let row = |directory: &Directory, key| match directory.view().state(key).clone() {
+        let row = |state| match state {
             State::Record(row) => (false, Some(row)),
-            State::Quarantined(row) => (true, row.map(|row| *row)),
+            State::Quarantined(row) => (true, row),
             State::Unknown | State::Gone => panic!("{id} has no record"),
         };
-        let ((odd, here), (odd_too, there)) = (row(&original, here), row(&back, there));
-        assert_eq!(odd, odd_too);
-        let (Some(here), Some(there)) = (here, there) else { return };
-        assert_eq!((&here.name, here.trashed, here.kind), (&there.name, there.trashed, there.kind));
-        assert_eq!(here.cells.len(), there.cells.len());
-        for (here, there) in here.cells.iter().zip(&there.cells) {
+        let (here, there) = (row(original.view().state(here)), row(back.view().state(there)));
+        assert_eq!(here.0, there.0);
+        let (Some(here), Some(there)) = (here.1, there.1) else { return };
+        assert_eq!((here.name(), here.trashed(), here.kind()), (there.name(), there.trashed(), there.kind()));
+        assert_eq!(here.cells().len(), there.cells().len());
+        for (here, there) in here.cells().zip(there.cells()) {
             match here {
                 Cell::Ref(_) | Cell::Refs(_) => {
-                    assert_eq!(ids(&original, here.refs()), ids(&back, there.refs()));
+                    assert_eq!(ids(&original, &here.refs()), ids(&back, &there.refs()));
                 }
                 _ => assert_eq!(here, there),
             }
@@ -171,7 +169,7 @@ fn everything_there_is_comes_back() {
         assert_eq!(view.back(ada, 1).len(), 1);
         assert!(view.never_understood(TASK).is_some() && view.never_understood(PERSON).is_some());
         assert_eq!(view.by_login("ada"), Ok(Some(ada)));
-        assert_eq!(*view.state(key(directory, "entity", "lost")), State::Gone, "a link to it leads nowhere, for sure");
+        assert_eq!(view.state(key(directory, "entity", "lost")), State::Gone, "a link to it leads nowhere, for sure");
         let bo = view.member(key(directory, "person", "bo"), project).unwrap();
         let grants = bo.grants.as_ref().unwrap();
         assert_eq!((ids(directory, &grants.roles), grants.rights.len()), (vec!["k1".into(), "k2".into()], 2));
@@ -189,16 +187,18 @@ fn what_is_nested_too_deeply_is_not_known() {
     }
     original.apply([upsert(&task_of("6").with("any", deep))]);
     let back = read(&bytes(&original), &original.schema).unwrap();
-    let row = back.view().row(key(&back, "task", "6")).unwrap().clone();
-    assert_eq!(row.cells.iter().filter(|cell| matches!(cell, Cell::Any(_))).count(), 0);
+    let row = back.view().row(key(&back, "task", "6")).unwrap();
+    assert_eq!(row.cells().filter(|cell| matches!(cell, Cell::Any(_))).count(), 0);
 }
 
 #[test]
 fn a_length_is_never_believed() {
     // Objects, then texts: each says that there are 2^60 of them.
     let endless = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
-    let objects = [&9_u64.to_le_bytes()[..], &endless, &[0]].concat();
-    assert_eq!(read(&objects, &schema()).unwrap_err(), Damaged("a length is too large"));
-    let texts = [&0_u64.to_le_bytes()[..], &endless].concat();
-    assert_eq!(read(&texts, &schema()).unwrap_err(), Damaged("a length is too large"));
+    let objects = [&9_u64.to_le_bytes()[..], &1_u64.to_le_bytes(), &endless, &[0], &[0]].concat();
+    assert_eq!(read(&objects, &schema()).unwrap_err().to_string(), "a length is too large");
+    let values = [&1_u64.to_le_bytes()[..], &9_u64.to_le_bytes(), &[0], &endless, &[0]].concat();
+    assert_eq!(read(&values, &schema()).unwrap_err().to_string(), "a length is too large");
+    let texts = [&0_u64.to_le_bytes()[..], &0_u64.to_le_bytes(), &endless].concat();
+    assert_eq!(read(&texts, &schema()).unwrap_err().to_string(), "a length is too large");
 }

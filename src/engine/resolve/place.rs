@@ -11,11 +11,11 @@ use crate::model::value::Value;
 pub(in crate::engine) fn place_of(view: View<'_>, key: Key) -> Place {
     let schema = view.schema();
     let Some(row) = view.row(key) else { return Place::Unknown };
-    let table = schema.table_of(row.kind);
+    let table = schema.table_of(row.kind());
     if table == schema.subject.project {
         return Place::Project(key);
     }
-    if let Some(project) = row.project {
+    if let Some(project) = row.project() {
         return there(view, project);
     }
     match schema.kind(table).and_then(|def| def.project_from) {
@@ -34,7 +34,7 @@ fn there(view: View<'_>, project: Key) -> Place {
 
 /// The project of an object that another one hangs on; it may be a project itself.
 fn place_on(view: View<'_>, on: Key) -> Place {
-    if let Some(project) = view.row(on).and_then(|row| row.project) {
+    if let Some(project) = view.row(on).and_then(|row| row.project()) {
         return there(view, project);
     }
     let schema = view.schema();
@@ -104,7 +104,7 @@ pub(super) fn project(view: View<'_>, query: &Query<'_>) -> Place {
 }
 
 pub(super) fn found_project(view: View<'_>, id: &Id) -> Place {
-    let live = |key: &Key| view.row(*key).is_some_and(|row| !row.trashed);
+    let live = |key: &Key| view.row(*key).is_some_and(|row| !row.trashed());
     let found = view.find(view.schema().subject.project, id).filter(live);
     found.map_or(Place::Unknown, Place::Project)
 }

@@ -1,7 +1,7 @@
 //! What an attribute really is, as a filter sees it: with its type, and told from what is absent or not known.
 
 use super::{Val, Vals, Walk};
-use crate::directory::{Cell, Row};
+use crate::directory::Cell;
 use crate::engine::path::{Path, Root, Step};
 use crate::engine::resolve::Target;
 use crate::model::id::{Key, Str};
@@ -66,15 +66,14 @@ impl<'v> Walk<'v> {
 
     fn attribute(&mut self, key: Key, names: &[Str]) -> Actual<'v> {
         let schema = self.view.schema();
-        let Some(row) = self.row(key) else { return Actual::Unknown };
-        let held: &'v Row = row;
-        let field = schema.kind(schema.table_of(held.kind)).and_then(|def| def.attributes);
-        match field.map_or(&Cell::Unset, |field| held.cell(field)) {
+        let Some(held) = self.row(key) else { return Actual::Unknown };
+        let field = schema.kind(schema.table_of(held.kind())).and_then(|def| def.attributes);
+        match field.map_or(Cell::Unset, |field| held.cell(field)) {
             // The tracker's side gave the whole object.
-            Cell::Any(value) if matches!(**value, Value::Map(_)) => {
+            Cell::Any(value) if matches!(value, Value::Map(_)) => {
                 find(value, names).map_or(Actual::Absent, Actual::Value)
             }
-            Cell::Any(value) if **value != Value::Null => Actual::Unknown,
+            Cell::Any(value) if *value != Value::Null => Actual::Unknown,
             _ if self.case.resource == Target::Object(key) => self.told(names),
             _ => Actual::Unknown,
         }

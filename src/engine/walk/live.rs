@@ -1,7 +1,7 @@
 //! What is there and not in the trash.
 
 use super::{Val, Vals, Walk};
-use crate::directory::{Cell, Row, State};
+use crate::directory::{Cell, Refs, Row, State};
 use crate::engine::condition::Truth;
 use crate::engine::path::{Path, Step};
 use crate::model::change::Dep;
@@ -19,7 +19,7 @@ impl<'v> Walk<'v> {
         match never_mirrored {
             true => Truth::Yes,
             false => match self.row(key) {
-                Some(row) if row.trashed => Truth::No,
+                Some(row) if row.trashed() => Truth::No,
                 Some(_) => Truth::Yes,
                 None => Truth::Unknown,
             },
@@ -64,7 +64,7 @@ impl<'v> Walk<'v> {
     /// A field that is never null.
     pub(super) fn checkbox_into(&mut self, key: Key, no: FieldNo, to: &mut Vals<'v>) {
         match self.row(key).map(|row| row.cell(no)) {
-            Some(Cell::Bool(checked)) => to.list.push(Val::Bool(*checked)),
+            Some(Cell::Bool(checked)) => to.list.push(Val::Bool(checked)),
             Some(Cell::Null) => to.list.push(Val::Bool(false)),
             _ => to.unknown = true,
         }
@@ -109,13 +109,12 @@ impl<'v> Walk<'v> {
             to.unknown = true;
             return;
         };
-        let row: &'v Row = row;
-        let table = schema.table_of(row.kind);
+        let table = schema.table_of(row.kind());
         if table == schema.subject.project {
             self.project_found(key, to);
             return;
         }
-        row.project.into_iter().for_each(|project| self.project_found(project, to));
+        row.project().into_iter().for_each(|project| self.project_found(project, to));
         let Some(def) = schema.kind(table) else { return };
         if let Some(field) = def.more_projects {
             self.linked(row, field, to).iter().for_each(|project| {
@@ -125,7 +124,7 @@ impl<'v> Walk<'v> {
             });
         }
         if let Some(field) = def.project_from.filter(|_| depth < DEEPEST) {
-            for on in self.linked(row, field, to) {
+            for on in self.linked(row, field, to).iter() {
                 match self.is_live(*on) {
                     // Of what is not mirrored nobody knows where it is.
                     Truth::Yes if self.view.row(*on).is_some() => self.projects_of(*on, to, depth + 1),
@@ -136,9 +135,9 @@ impl<'v> Walk<'v> {
         }
     }
 
-    fn linked(&self, row: &'v Row, field: FieldNo, to: &mut Vals<'v>) -> &'v [Key] {
+    fn linked(&self, row: Row<'v>, field: FieldNo, to: &mut Vals<'v>) -> Refs<'v> {
         let cell = row.cell(field);
-        to.unknown |= *cell == Cell::Unset;
+        to.unknown |= cell == Cell::Unset;
         cell.refs()
     }
 

@@ -79,7 +79,7 @@ impl<'v> Walk<'v> {
     }
 
     fn kind_at(&self, key: Key) -> Option<KindNo> {
-        self.view.row(key).map(|row| row.kind).or_else(|| self.view.table(key))
+        self.view.row(key).map(|row| row.kind()).or_else(|| self.view.table(key))
     }
 
     /// Whether a rule holds of the resource.

@@ -121,7 +121,7 @@ impl<'v> Walk<'v> {
             match val {
                 Val::Text(right) => held.names.push(right),
                 Val::Key(role) if self.case.rights.roles.is_some() => match self.row(role) {
-                    Some(row) => held.roles.extend(self.case.rights.sets.get(&*row.name).map(|set| (role, set))),
+                    Some(row) => held.roles.extend(self.case.rights.sets.get(row.name()).map(|set| (role, set))),
                     None => held.unknown = true,
                 },
                 _ => {}

@@ -25,7 +25,7 @@ impl<'v> Walk<'v> {
             };
             let is = match wanted {
                 RoleName::Id(id) => self.view.id(key) == Some(id),
-                RoleName::Name(name) => *row.name == *name.as_str(),
+                RoleName::Name(name) => row.name() == name.as_str(),
             };
             if is {
                 return Truth::Yes;
@@ -60,7 +60,7 @@ impl<'v> Walk<'v> {
         match self.case.project {
             Place::Unknown => None,
             Place::Site => Some(site),
-            Place::Project(project) => Some(self.member(person, project)?.and_then(|at| at.role.as_deref()).or(site)),
+            Place::Project(project) => Some(self.member(person, project)?.and_then(|at| at.role).or(site)),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'v> Walk<'v> {
     }
 
     /// A person's place in a project: `None` when not known, as where the project or its team could not be understood.
-    pub(super) fn member(&mut self, person: Key, project: Key) -> Option<Option<&'v Membership>> {
+    pub(super) fn member(&mut self, person: Key, project: Key) -> Option<Option<Membership<'v>>> {
         self.note(Dep::Member { person, project });
         self.note(Dep::Node(project));
         if matches!(self.view.state(project), State::Quarantined(_)) {
