@@ -4,7 +4,8 @@
 //! cargo run --release --example scale
 //!
 //! this process ─► for each size: child "engine"      a directory alone: memory, changes, decisions
-//!              └─►                child "authorizer"  as the server has it: checks, changes, a full reload
+//!              ├─►                child "authorizer"  as the server has it: checks, changes, a full reload, the snapshot
+//!              └─►                child "start"       from that snapshot
 //!              ─► a table on stdout, and docs/scale.svg
 //! ```
 //!
@@ -27,7 +28,7 @@ mod plot;
 use std::collections::HashSet;
 use std::error::Error;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,7 @@ use stagedoor::engine::{Resolved, decide, resolve};
 use stagedoor::model::change::{Batch, Change, Snapshot};
 use stagedoor::model::id::Key;
 use stagedoor::model::query::{Query, Subject};
+use stagedoor::snapshot::Keeper;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -68,12 +70,15 @@ struct Options {
     /// The child's part
     #[arg(long, hide = true, value_enum)]
     child: Option<Child>,
+    #[arg(long, hide = true, default_value = ".")]
+    snapshots: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Child {
     Engine,
     Authorizer,
+    Start,
 }
 
 /// What was found of one size. Bytes; microseconds where nothing else is said.
@@ -81,9 +86,8 @@ enum Child {
 #[serde(default)]
 pub(crate) struct Figures {
     pub(crate) tasks: usize,
-    /// The mirror, and what of it is there before the first shot: people, projects, teams.
+    /// The mirror, people and projects included.
     whole: f64,
-    site: f64,
     build_seconds: f64,
     engine: [f64; 2],
     anew: [f64; 2],
@@ -93,6 +97,11 @@ pub(crate) struct Figures {
     /// What a full reload takes besides the mirror, where it finds nothing, and where it finds a tenth of the tasks changed.
     reload_peak: [f64; 2],
     reload_seconds: [f64; 2],
+    snapshot: f64,
+    snapshot_seconds: f64,
+    /// From the snapshot: how long until all is held, and what it takes at its peak.
+    start_seconds: f64,
+    start_peak: f64,
 }
 
 fn main() -> Result<(), Failure> {
@@ -100,7 +109,8 @@ fn main() -> Result<(), Failure> {
     if let (Some(child), Some(&tasks)) = (options.child, options.tasks.first()) {
         let figures = match child {
             Child::Engine => engine(Studio::large(tasks))?,
-            Child::Authorizer => authorizer(Studio::large(tasks))?,
+            Child::Authorizer => authorizer(Studio::large(tasks), &options.snapshots)?,
+            Child::Start => start(&options.snapshots)?,
         };
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
@@ -119,17 +129,20 @@ fn main() -> Result<(), Failure> {
 
 /// One size, in processes of its own.
 fn both(tasks: usize) -> Result<Figures, Failure> {
+    let snapshots = tempfile::tempdir()?;
     let run = |child: &str| -> Result<Figures, Failure> {
-        let program = std::env::current_exe()?;
-        let output = Command::new(program).args(["--child", child, "--tasks", &tasks.to_string()]).output()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--child", child, "--tasks", &tasks.to_string(), "--snapshots"]).arg(snapshots.path());
+        let output = command.output()?;
         if !output.status.success() {
             return Err(format!("{child}: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     };
-    let (alone, whole) = (run("engine")?, run("authorizer")?);
-    let Figures { engine, directory_flip, .. } = alone;
-    Ok(Figures { engine, directory_flip, ..whole })
+    let Figures { engine, directory_flip, .. } = run("engine")?;
+    let whole = run("authorizer")?;
+    let Figures { start_seconds, start_peak, .. } = run("start")?;
+    Ok(Figures { engine, directory_flip, start_seconds, start_peak, ..whole })
 }
 
 // === the children ===
@@ -182,26 +195,22 @@ fn engine(studio: Studio) -> Result<Figures, Failure> {
     Ok(Figures { engine, directory_flip: flip[0], ..Figures::default() })
 }
 
-fn authorizer(studio: Studio) -> Result<Figures, Failure> {
+fn authorizer(studio: Studio, snapshots: &Path) -> Result<Figures, Failure> {
     let mut random = StdRng::seed_from_u64(7);
     let authorizer = Authorizer::new(policy(), Settings::default(), Clock::system());
     // What the allocator keeps of parts that were handed over is no part of the mirror.
     studio.parts(PART).take(5).for_each(drop);
-    let (empty, mut site) = (settled()?, None);
+    let empty = settled()?;
     let (mut listed, mut building) = (Listed::default(), Duration::ZERO);
     for part in studio.parts(PART) {
-        let shots = part.iter().any(|change| matches!(change, Change::Upsert(record) if record.kind == "shot"));
-        if shots && site.is_none() {
-            site = Some(settled()?);
-        }
         let began = Instant::now();
         authorizer.apply_part(part, &HashSet::new(), &mut listed);
         building += began.elapsed();
     }
     authorizer.known_equal(Instant::now());
     authorizer.feed(Feed::Live);
-    let (whole, site) = (settled()? - empty, site.unwrap_or(empty) - empty);
-    let mut figures = Figures { whole, site, build_seconds: building.as_secs_f64(), ..Figures::default() };
+    let mut figures =
+        Figures { whole: settled()? - empty, build_seconds: building.as_secs_f64(), ..Figures::default() };
 
     for (at, a_tenth) in [false, true].into_iter().enumerate() {
         let (peak, seconds) = reload(&authorizer, studio, a_tenth)?;
@@ -214,7 +223,25 @@ fn authorizer(studio: Studio) -> Result<Figures, Failure> {
     (figures.anew, figures.cached) = (ask()?, ask()?);
     let flipped: Vec<_> = flips(studio, &mut random).collect();
     figures.flip = times(flipped, |change| drop(black_box(authorizer.apply(Batch::Delta(vec![change])))))?;
+    let written = keeper(snapshots).write(&authorizer)?;
+    figures.snapshot = f64::from(u32::try_from(written.bytes)?);
+    figures.snapshot_seconds = written.took.as_secs_f64();
     Ok(figures)
+}
+
+/// As a server starts when its tracker is down.
+fn start(snapshots: &Path) -> Result<Figures, Failure> {
+    let authorizer = Authorizer::new(policy(), Settings::default(), Clock::system());
+    let empty = settled()?;
+    let began = Instant::now();
+    keeper(snapshots).restore(&authorizer);
+    let start_seconds = began.elapsed().as_secs_f64();
+    assert!(authorizer.is_restored(), "the snapshot is used");
+    Ok(Figures { start_seconds, start_peak: resident("VmHWM")? - empty, ..Figures::default() })
+}
+
+fn keeper(snapshots: &Path) -> Keeper {
+    Keeper::new(snapshots.to_owned(), "scale".to_owned())
 }
 
 /// Everything once more, as a load hands it over; what it took at its peak besides the mirror, and how long.
@@ -293,6 +320,8 @@ fn header() -> String {
         "change p50 / p99, µs (directory alone)",
         "reload, nothing new: s, + MB",
         "reload, a tenth new: s, + MB",
+        "snapshot: MB, written in s",
+        "start from it: s, peak MB",
     ];
     format!("| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()))
 }
@@ -301,7 +330,6 @@ fn row(figures: &Figures) -> String {
     let Figures {
         tasks,
         whole,
-        site: _,
         build_seconds,
         engine,
         anew,
@@ -310,6 +338,10 @@ fn row(figures: &Figures) -> String {
         flip,
         reload_peak,
         reload_seconds,
+        snapshot,
+        snapshot_seconds,
+        start_seconds,
+        start_peak,
     } = figures;
     let two = |[p50, p99]: &[f64; 2]| format!("{p50:.2} / {p99:.2}");
     let reload = |at: usize| format!("{:.2}, {:.0}", reload_seconds[at], reload_peak[at] / 1e6);
@@ -324,12 +356,14 @@ fn row(figures: &Figures) -> String {
         format!("{} ({directory_flip:.2})", two(flip)),
         reload(0),
         reload(1),
+        format!("{:.1}, {snapshot_seconds:.2}", snapshot / 1e6),
+        format!("{start_seconds:.2}, {:.0}", start_peak / 1e6),
     ];
     format!("| {} |", cells.join(" | "))
 }
 
 fn per_task(figures: &Figures) -> f64 {
-    (figures.whole - figures.site) / f64::from(u32::try_from(figures.tasks).unwrap_or(u32::MAX))
+    figures.whole / f64::from(u32::try_from(figures.tasks).unwrap_or(u32::MAX))
 }
 
 fn panels(all: &[Figures]) -> Vec<plot::Panel> {
@@ -339,7 +373,7 @@ fn panels(all: &[Figures]) -> Vec<plot::Panel> {
     };
     vec![
         plot::Panel {
-            title: "memory, bytes a task (a fifth of a shot included)",
+            title: "memory, bytes a task, people and projects included",
             scale: plot::Scale::FromZero,
             lines: vec![line("mirror", per_task)],
         },
@@ -360,7 +394,7 @@ fn panels(all: &[Figures]) -> Vec<plot::Panel> {
         plot::Panel {
             title: "until all is held, s",
             scale: plot::Scale::ByTens,
-            lines: vec![line("from changes", |f| f.build_seconds), line("full reload", |f| f.reload_seconds[0])],
+            lines: vec![line("from changes", |f| f.build_seconds), line("from the snapshot", |f| f.start_seconds)],
         },
     ]
 }
