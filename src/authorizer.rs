@@ -38,7 +38,7 @@ pub use info::Status;
 pub use reader::{ReadError, Reader};
 
 use crate::cache::Cache;
-use crate::directory::{Applied, Directory};
+use crate::directory::{Applied, Directory, giving_way};
 use crate::engine::policy::Policy;
 use crate::engine::{CaseKey, Followed};
 use crate::model::change::{Batch, Change, Dep, Touched};
@@ -156,7 +156,7 @@ impl Authorizer {
         } else {
             // Nobody else writes meanwhile, and checks go on from what there is.
             let mut next = self.mirror.read().directory.clone();
-            let applied = next.apply(changes);
+            let applied = next.apply(giving_way(changes));
             self.apply_under(|directory| (applied, Some(std::mem::replace(directory, next))))
         };
         self.settle(&applied);

@@ -30,6 +30,7 @@ mod view;
 use std::sync::Arc;
 
 pub use apply::Applied;
+pub(crate) use differ::giving_way;
 pub use image::Damaged;
 pub use listed::Listed;
 pub use members::Grants;

@@ -104,6 +104,18 @@ enum Doing {
     Reload(Vec<Snapshot>),
 }
 
+/// The studio as a connector hands it over: made record by record while checks go on.
+fn as_read(studio: &Snapshot) -> Snapshot {
+    let mut read = Snapshot { changes: Vec::with_capacity(studio.changes.len()), ..Snapshot::default() };
+    read.complete.clone_from(&studio.complete);
+    read.teams = studio.teams;
+    for some in studio.changes.chunks(128) {
+        std::thread::yield_now();
+        read.changes.extend_from_slice(some);
+    }
+    read
+}
+
 // === impl Background ===
 
 impl Background {
@@ -125,8 +137,9 @@ impl Background {
                 }
                 Doing::Reload(studios) => {
                     let turn = usize::try_from(done)? % studios.len();
-                    let snapshot = studios.get(turn).cloned().unwrap_or_default();
-                    self.authorizer.apply(Batch::Snapshot(snapshot));
+                    if let Some(studio) = studios.get(turn) {
+                        self.authorizer.apply(Batch::Snapshot(as_read(studio)));
+                    }
                     done += 1;
                 }
             }

@@ -18,14 +18,27 @@ use crate::model::record::{Member, Record};
 use crate::model::schema::{FieldDef, KindDef, KindNo};
 use crate::model::value::Value;
 
+/// What is gone through one by one, on a thread that lets checks go first: a million are looked at, and where checks have no
+/// other core they would wait for a whole slice of the scheduler's.
+pub(crate) fn giving_way<T>(many: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    /// Between so many the processor is offered to whoever waits for it.
+    const STRIDE: usize = 128;
+    many.into_iter().enumerate().map(|(at, one)| {
+        if at % STRIDE == 0 {
+            std::thread::yield_now();
+        }
+        one
+    })
+}
+
 impl Directory {
     /// The changes that make the mirror equal to the snapshot, objects of `except` left alone.
     pub fn difference(&self, snapshot: Snapshot) -> Vec<Change> {
         let Snapshot { complete, teams, changes, age: _, except } = snapshot;
         let except = self.tabled(&except);
         let mut removals = self.removals(&complete, teams, &changes, &except);
-        let mut differences: Vec<_> =
-            changes.into_iter().filter(|change| !self.excepted(change, &except) && self.differs(change)).collect();
+        let differs = |change: &Change| !self.excepted(change, &except) && self.differs(change);
+        let mut differences: Vec<_> = giving_way(changes).filter(differs).collect();
         differences.append(&mut removals);
         differences
     }
@@ -37,7 +50,7 @@ impl Directory {
                 except.contains(&ObjectRef { kind: Str::from(self.schema.kind_name(table)), id: id.clone() })
             })
         };
-        changes.into_iter().filter(|change| (except.is_empty() || !excepted(change)) && self.differs(change)).collect()
+        giving_way(changes).filter(|change| (except.is_empty() || !excepted(change)) && self.differs(change)).collect()
     }
 
     /// Objects under the tables that their ids are filed in: a shot may be named as an entity, and the other way round.
@@ -133,7 +146,7 @@ impl Directory {
             complete.iter().filter_map(|name| self.schema.kind_no(name)).map(|no| self.schema.table_of(no)).collect();
         let mut listed: FxHashMap<KindNo, HashSet<&Id>> = FxHashMap::default();
         let mut with_team: HashSet<&Id> = HashSet::new();
-        for change in changes {
+        for change in giving_way(changes) {
             let (kind, id) = match change {
                 Change::Upsert(record) => (&record.kind, &record.id),
                 Change::Quarantine { object, .. } => (&object.kind, &object.id),
@@ -151,7 +164,7 @@ impl Directory {
         let mut known: Vec<_> =
             tables.iter().flat_map(|table| self.tables.with_row(*table).chain(self.tables.odd(*table))).collect();
         known.sort_unstable();
-        for node in known.into_iter().filter_map(|key| self.tables.node(key)) {
+        for node in giving_way(known).filter_map(|key| self.tables.node(key)) {
             if listed.get(&node.table).is_some_and(|ids| ids.contains(&node.id))
                 || except.contains(&(node.table, &node.id))
             {

@@ -277,6 +277,7 @@ where
         // Table, form of the id and its length, state.
         let count = self.input.len(4)?;
         self.count = u32::try_from(count).map_err(|_| Damaged("more objects than there can be"))?;
+        self.filler.expect(count);
         for handle in 0..self.count {
             let table = self.input.small()?;
             if self.schema.kind(table).is_none_or(|def| def.table != table) {

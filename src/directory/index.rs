@@ -59,6 +59,15 @@ impl<T: Clone> Index<T> {
         }
     }
 
+    /// Makes room for so many, where there is nothing yet: to grow as they come costs a look at each of them twice.
+    pub(super) fn expect(&mut self, many: usize) {
+        if self.shards.is_empty() {
+            // Not all shards get the same share.
+            let share = many / SHARDS + many / SHARDS / 16;
+            self.shards.resize_with(SHARDS, || Arc::new(HashTable::with_capacity(share)));
+        }
+    }
+
     pub(super) fn remove(&mut self, hash: u64, is: impl FnMut(&T) -> bool) -> Option<T> {
         let found = Arc::make_mut(self.shards.get_mut(shard(hash))?).find_entry(hash, is).ok();
         found.map(|entry| hash_table::OccupiedEntry::remove(entry).0)

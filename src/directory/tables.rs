@@ -211,6 +211,11 @@ impl Tables {
         Ok(key)
     }
 
+    /// Makes room for the ids of so many objects, where there are none yet.
+    pub(super) fn expect(&mut self, many: usize) {
+        self.keys.expect(many);
+    }
+
     /// Gives up the handle of an object that nothing else refers to.
     pub(super) fn release(&mut self, key: Key) {
         let Some(node) = self.nodes.get_mut(key.0 as usize) else { return };

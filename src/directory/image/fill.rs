@@ -22,6 +22,11 @@ impl<'d> Filler<'d> {
         Self { writer: Writer::new(directory) }
     }
 
+    /// So many objects are to come.
+    pub(super) fn expect(&mut self, many: usize) {
+        self.writer.tables.expect(many);
+    }
+
     /// The next object; they get their handles in order.
     pub(super) fn object(&mut self, table: KindNo, id: &Id, handle: u32) -> Result<(), Damaged> {
         let key = self.writer.tables.intern(table, id)?;
