@@ -41,6 +41,9 @@ use crate::snapshot::Keeper;
 use crate::tracker::seen;
 use crate::yaml::Problems;
 
+/// How long the last snapshot may take to be written.
+const LAST_SNAPSHOT: Duration = Duration::from_secs(5);
+
 /// How long calls may take to end once the process is told to.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -218,8 +221,14 @@ impl Bound {
         let end = shutdown::supervise(stops, server_ends, worker_ends, listening, &drain, &reporter);
         let outcome = background.block_on(end);
         background.block_on(workers.end());
-        if let (Some(keeper), Ok(())) = (&keeper, &outcome) {
-            keeper.finish(&authorizer);
+        if let (Some(keeper), Ok(())) = (keeper, &outcome) {
+            // A disk that hangs does not keep the process.
+            let (sender, done) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                keeper.finish(&authorizer);
+                let _nobody_waits = sender.send(());
+            });
+            let _hangs = done.recv_timeout(LAST_SNAPSHOT);
         }
         // Connections that the drain did not end are cut here.
         check.shutdown_timeout(Duration::from_millis(100));

@@ -46,6 +46,8 @@ pub struct Keeper {
 #[derive(Debug, Default)]
 struct Last {
     written: Option<Taken>,
+    /// As of when the snapshot was that this process began with.
+    begun_with: Option<SystemTime>,
     /// When the last writing ended, and how long it took.
     ended: Option<(Instant, Duration)>,
     size: usize,
@@ -86,10 +88,11 @@ pub struct Written {
 // === impl Last ===
 
 impl Last {
-    /// Whether there is anything new to write.
-    fn is_old(&self, authorizer: &Authorizer) -> bool {
-        let now = authorizer.takeable();
-        now.is_some_and(|now| self.written.is_none_or(|written| now.is_newer_than(&written)))
+    /// Whether there is anything new to write: a change, or what is known equal more than so much later.
+    fn is_old(&self, authorizer: &Authorizer, by: Duration) -> bool {
+        // A tracker's side may begin with something older, and then what is on the disk is better.
+        let now = authorizer.takeable().filter(|now| self.begun_with.is_none_or(|begun| begun <= now.as_of));
+        now.is_some_and(|now| self.written.is_none_or(|written| now.is_newer_than(&written, by)))
     }
 }
 
@@ -110,13 +113,12 @@ impl Keeper {
     pub fn restore(&self, authorizer: &Authorizer) {
         let began = Instant::now();
         match self.read(&authorizer.schema(), SystemTime::now()) {
-            Ok(Some((directory, age))) => {
-                let revision = directory.revision();
-                authorizer.restore(directory, age);
+            Ok(Some((directory, as_of))) => {
+                self.last.lock().begun_with = Some(as_of);
+                authorizer.restore(directory, as_of);
                 tracing::info!(
                     file = %self.file().display(),
-                    revision,
-                    age_s = age.as_secs(),
+                    age_s = authorizer.status().age.as_secs(),
                     took_ms = began.elapsed().as_millis(),
                     "the last good mirror was read from the disk: it is served until the tracker is loaded"
                 );
@@ -126,11 +128,12 @@ impl Keeper {
         }
     }
 
-    /// The mirror in the snapshot, and how old it is at `now`; `None`: there is none.
+    /// The mirror in the snapshot, and when it was known equal; `None`: there is none. Its revisions begin anew: those of
+    /// another process say nothing here.
     ///
     /// # Errors
     /// Where there is one that must not be used.
-    pub fn read(&self, schema: &Arc<Schema>, now: SystemTime) -> Result<Option<(Directory, Duration)>, Refusal> {
+    pub fn read(&self, schema: &Arc<Schema>, now: SystemTime) -> Result<Option<(Directory, SystemTime)>, Refusal> {
         let Some(bytes) = self.place.read()? else { return Ok(None) };
         let unusable = |wrong: Wrong| Refusal::Unusable { file: self.file().to_owned(), problem: wrong.to_string() };
         let (head, body) = format::open(&bytes).map_err(unusable)?;
@@ -139,8 +142,8 @@ impl Keeper {
         if age > OLDEST {
             return Err(unusable(Wrong::Old));
         }
-        let directory = Directory::decode(Arc::clone(schema), head.revision, body);
-        directory.map(|directory| Some((directory, age))).map_err(|damage| unusable(Wrong::Content(damage)))
+        let directory = Directory::decode(Arc::clone(schema), 0, body);
+        directory.map(|directory| Some((directory, head.as_of))).map_err(|damage| unusable(Wrong::Content(damage)))
     }
 
     /// Sees that a snapshot could be written.
@@ -193,7 +196,7 @@ impl Keeper {
 
     /// Writes what is new at the end of the process.
     pub fn finish(&self, authorizer: &Authorizer) {
-        if self.last.lock().is_old(authorizer) {
+        if self.last.lock().is_old(authorizer, Duration::ZERO) {
             self.write_and_say(authorizer);
         }
     }
@@ -201,7 +204,8 @@ impl Keeper {
     fn is_due(&self, authorizer: &Authorizer) -> bool {
         let last = self.last.lock();
         let rested = |(ended, took): (Instant, Duration)| ended.elapsed() >= RARELY.max(took.saturating_mul(LEISURE));
-        last.ended.is_none_or(rested) && last.is_old(authorizer)
+        // One that nothing has changed since is good for as long as it is not much nearer to being stale.
+        last.ended.is_none_or(rested) && last.is_old(authorizer, authorizer.max_staleness() / 4)
     }
 
     /// What goes wrong is told once, until something else does or it goes well.

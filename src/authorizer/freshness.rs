@@ -1,7 +1,7 @@
 //! How old the mirror is: loading, live, degraded or stale.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::RwLock;
@@ -48,8 +48,8 @@ pub(super) struct Age {
     max_staleness: Duration,
     /// Microseconds on the clock's scale; `NEVER` before the first load.
     as_of: AtomicU64,
-    /// What is held came from the disk, and nothing was loaded since.
-    restored: AtomicBool,
+    /// When what came from the disk was known equal, in microseconds of the wall clock; 0: something was loaded since.
+    restored: AtomicU64,
     feed: AtomicU8,
     cursor: RwLock<Arc<str>>,
 }
@@ -70,7 +70,7 @@ impl Age {
             clock,
             max_staleness,
             as_of: AtomicU64::new(NEVER),
-            restored: AtomicBool::new(false),
+            restored: AtomicU64::new(0),
             feed: AtomicU8::new(0),
             cursor: RwLock::new(Arc::from("")),
         }
@@ -96,14 +96,16 @@ impl Age {
         Arc::clone(&self.cursor.read())
     }
 
-    /// What is held is as it was so long ago.
-    pub(super) fn restore(&self, age: Duration) {
-        self.restored.store(true, Ordering::Release);
+    /// What is held is as it was at `as_of`, of a clock that has been set back if that is to come.
+    pub(super) fn restore(&self, as_of: SystemTime) {
+        let age = SystemTime::now().duration_since(as_of).unwrap_or(Duration::MAX);
+        let told = as_of.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.restored.store(micros(told).max(1), Ordering::Release);
         self.as_of.store(micros(self.clock.now().saturating_sub(age)), Ordering::Release);
     }
 
     pub(super) fn is_restored(&self) -> bool {
-        self.restored.load(Ordering::Acquire)
+        self.restored.load(Ordering::Acquire) != 0
     }
 
     /// Whether a load was completed.
@@ -127,7 +129,7 @@ impl Age {
 
     pub(super) fn equal_at(&self, at: Instant) {
         self.raise(self.clock.at(at));
-        self.restored.store(false, Ordering::Release);
+        self.restored.store(0, Ordering::Release);
     }
 
     /// What is held is no newer than this; `None`: nobody knows how old it is.
@@ -148,7 +150,11 @@ impl Age {
             NEVER => Moment { as_of: SystemTime::UNIX_EPOCH, age: None },
             micros => {
                 let at = Duration::from_micros(micros);
-                Moment { as_of: self.clock.wall(at), age: Some(self.clock.now().saturating_sub(at)) }
+                let counted = Moment { as_of: self.clock.wall(at), age: Some(self.clock.now().saturating_sub(at)) };
+                match self.restored.load(Ordering::Acquire) {
+                    0 => counted,
+                    told => counted.or_older(SystemTime::UNIX_EPOCH + Duration::from_micros(told)),
+                }
             }
         }
     }
@@ -166,10 +172,11 @@ impl Age {
     /// since one clock may have been set and the other one stands still while the machine sleeps. The same moment on this
     /// process's clock comes with it. `None` before a load.
     pub(super) fn wall(&self) -> Option<(Duration, SystemTime)> {
-        let at = Duration::from_micros(self.as_of.load(Ordering::Acquire));
-        if !self.is_loaded() {
+        let held = self.as_of.load(Ordering::Acquire);
+        if held == NEVER || self.is_restored() {
             return None;
         }
+        let at = Duration::from_micros(held);
         let counted = SystemTime::now().checked_sub(self.clock.now().saturating_sub(at))?;
         Some((at, self.clock.wall(at).min(counted)))
     }
@@ -177,6 +184,14 @@ impl Age {
     /// The stricter of the server's bound and the caller's.
     pub(super) fn bound(&self, asked: Option<Duration>) -> Duration {
         asked.map_or(self.max_staleness, |asked| asked.min(self.max_staleness))
+    }
+}
+
+impl Moment {
+    /// The wall clock's word where that makes it older: a clock may be put right only after the start.
+    fn or_older(self, as_of: SystemTime) -> Self {
+        let age = SystemTime::now().duration_since(as_of).unwrap_or_default();
+        if self.age.is_some_and(|counted| counted < age) { Self { as_of, age: Some(age) } } else { self }
     }
 }
 

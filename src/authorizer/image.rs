@@ -18,22 +18,22 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Whether anything has changed, or was known equal later.
-    pub fn is_newer_than(&self, other: &Self) -> bool {
-        (self.revision, self.at) != (other.revision, other.at)
+    /// Whether anything has changed, or was known equal more than so much later.
+    pub fn is_newer_than(&self, other: &Self, by: Duration) -> bool {
+        self.revision != other.revision || self.at.saturating_sub(other.at) > by
     }
 }
 
 impl Authorizer {
-    /// Begins with a mirror that was good so long ago, before any tracker is asked: it is served while its age grows.
-    pub fn restore(&self, directory: Directory, age: Duration) {
+    /// Begins with a mirror that was good at that time, before any tracker is asked: it is served while its age grows.
+    pub fn restore(&self, directory: Directory, as_of: SystemTime) {
         let _turn = self.writing.lock();
         let mut guard = self.mirror.write();
         let mirror = &mut *guard;
         mirror.directory = directory;
         let Followed { notes, .. } = mirror.policy.follow_all(mirror.directory.view());
         self.cache.forget(&Touched::everything());
-        self.age.restore(age);
+        self.age.restore(as_of);
         self.age.set_feed(Feed::Degraded);
         drop(guard);
         super::warn_of(&notes);

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::condition::Truth;
 use super::policy::{Atom, Conjunction, Rule, Test};
-use super::resolve::{Case, Place};
+use super::resolve::{Case, Place, Target};
 use super::walk::Walk;
 use crate::directory::View;
 use crate::model::change::Dep;
@@ -27,6 +27,10 @@ pub struct Outcome {
 pub fn decide<'v>(view: View<'v>, case: &'v Case<'v>) -> Outcome {
     let mut walk = Walk::new(view, case);
     case.found_by.iter().for_each(|dep| walk.note(*dep));
+    if let Target::Object(key) = case.resource {
+        // Its handle alone tells its id, and becomes another one's when a record read on first use is dropped.
+        walk.note(Dep::Node(key));
+    }
     if let RuleId::Declared(key) = case.rule_id {
         walk.note(Dep::Node(key));
     }

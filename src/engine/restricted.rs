@@ -168,6 +168,10 @@ impl Allowed {
                 walk.note(Dep::Names(walk.view.schema().table_of(*kind)));
                 let Some(wanted) = one_named(walk.view, *kind, named) else { return Truth::No };
                 walk.note(Dep::Node(wanted));
+                if let State::Quarantined(_) = walk.view.state(wanted) {
+                    walk.quarantined = true;
+                    return Truth::Unknown;
+                }
                 within(of, *parent, wanted, walk)
             }
         }
@@ -205,11 +209,12 @@ impl Allowed {
     }
 }
 
-/// The object with this id, else the only one with this name.
+/// The object with this id, else the only one with this name: one that is there, understood or not.
 fn one_named(view: View<'_>, kind: KindNo, named: &str) -> Option<Key> {
-    let by_id = view.find(kind, &Id::from(named)).filter(|key| view.row(*key).is_some());
+    let is_there = |key: &Key| matches!(view.state(*key), State::Record(_) | State::Quarantined(_));
+    let by_id = view.find(kind, &Id::from(named)).filter(is_there);
     by_id.or_else(|| match view.by_name(kind, named) {
-        [one] => view.row(*one).map(|_| *one),
+        [one] => Some(*one).filter(is_there),
         _ => None,
     })
 }

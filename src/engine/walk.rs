@@ -89,10 +89,12 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Notes an input, once.
+    /// Notes an input; once, as long as there are few.
     pub(super) fn note(&mut self, dep: Dep) {
+        /// To look for one among more costs more than to have it twice.
+        const FEW: usize = 128;
         let bit = 1 << (number(dep) & 63);
-        if self.noted & bit == 0 || !self.reads.contains(&dep) {
+        if self.noted & bit == 0 || self.reads.len() >= FEW || !self.reads.contains(&dep) {
             self.noted |= bit;
             self.reads.push(dep);
         }

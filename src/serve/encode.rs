@@ -8,6 +8,7 @@ mod tests;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len, message};
 use prost_types::{Duration, Timestamp};
 
+use super::convert::MAX_TEXT;
 use super::error::Refusal;
 use super::grpc::CallId;
 use super::reply;
@@ -61,10 +62,16 @@ pub(super) fn check(answer: &Answer, correlation_id: &str, call_id: &CallId) -> 
     response.alone()
 }
 
+/// The id of a refused request, unless it was refused for its length.
+fn echoed(correlation_id: &str) -> &str {
+    if correlation_id.len() > MAX_TEXT { "" } else { correlation_id }
+}
+
 /// A request of a stream that could not be decided.
 pub(super) fn refused(refusal: &Refusal, correlation_id: &str, call_id: &CallId) -> Vec<u8> {
     let message = refusal.to_string();
     let outcome = Outcome::Refused { code: i32::from(refusal.code()), message: &message };
+    let correlation_id = echoed(correlation_id);
     Response { outcome, freshness: None, correlation_id, call_id: Some(call_id) }.alone()
 }
 
@@ -98,7 +105,7 @@ impl Batch {
     pub(super) fn refuse(&mut self, refusal: &Refusal, correlation_id: &str) {
         let message = refusal.to_string();
         let outcome = Outcome::Refused { code: i32::from(refusal.code()), message: &message };
-        self.put(&Response { outcome, freshness: None, correlation_id, call_id: None });
+        self.put(&Response { outcome, freshness: None, correlation_id: echoed(correlation_id), call_id: None });
     }
 
     fn put(&mut self, response: &Response<'_>) {

@@ -62,7 +62,7 @@ fn what_was_written_is_served_at_once_and_its_age_counts() {
     keeper.restore(&second);
     assert_eq!((second.state(), second.is_restored()), (State::Degraded, true));
     let (was, is) = (first.status(), second.status());
-    assert_eq!((is.revision, &is.counts), (was.revision, &was.counts));
+    assert_eq!((is.revision, &is.counts), (0, &was.counts), "revisions are each process's own");
     // Each process's clock is read at a moment of its own.
     let apart = was.as_of.duration_since(is.as_of).unwrap_or_else(|error| error.duration());
     assert!(apart < Duration::from_secs(1), "{apart:?}");
@@ -98,7 +98,12 @@ fn a_snapshot_is_as_old_as_the_wall_clock_says() {
     let (_directory, keeper, authorizer) = written();
     let schema = authorizer.schema();
     let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
-    let (_, age) = keeper.read(&schema, now + hour).unwrap().unwrap();
+    let (_, as_of) = keeper.read(&schema, now + hour).unwrap().unwrap();
+    let age = now.duration_since(as_of).unwrap();
+    assert!(age < Duration::from_secs(60), "{age:?}");
+    let (later, _) = loaded();
+    later.restore(Directory::new(Arc::clone(&schema)), now - hour);
+    let age = later.status().age;
     assert!(age >= hour && age < hour + Duration::from_secs(60), "{age:?}");
     assert!(refused(&keeper, &schema, now - hour).contains("it is as of a time to come: the machine's clock was set"));
     assert!(refused(&keeper, &schema, now + 10_000 * hour).contains("it is older than a year"));
@@ -250,10 +255,14 @@ fn it_is_written_at_once_and_then_seldom() {
     keeper.last.lock().ended = Some((ago(61), Duration::from_millis(100)));
     assert!(!keeper.is_due(&authorizer), "nothing is new");
     authorizer.known_equal(Instant::now());
-    assert!(keeper.is_due(&authorizer), "it is known equal as of a later moment");
+    assert!(!keeper.is_due(&authorizer), "it is known equal as of a little later");
+    authorizer.known_equal(Instant::now() + authorizer.max_staleness() / 3);
+    assert!(keeper.is_due(&authorizer), "the written one is nearer to being stale");
+    authorizer.apply(Batch::Delta(vec![Change::Upsert(Record::new("person", "bo").named("Bo"))]));
+    assert!(keeper.is_due(&authorizer), "and so is one that something changed after");
     keeper.last.lock().ended = Some((ago(61), Duration::from_secs(1)));
     assert!(!keeper.is_due(&authorizer), "it takes long");
     // At the end it is written all the same.
     keeper.finish(&authorizer);
-    assert!(!keeper.last.lock().is_old(&authorizer));
+    assert!(!keeper.last.lock().is_old(&authorizer, Duration::ZERO));
 }

@@ -236,3 +236,29 @@ async fn a_refresh_reads_what_the_decision_rests_on() {
     let answer = authorizer.check(&fresh).await;
     assert_eq!(answer.decision.code, Reason::NoGrant, "as old as it is, and it says so");
 }
+
+/// Handles of dropped records are used again: what was decided about one object is not another's.
+#[tokio::test]
+async fn an_answer_by_the_id_alone_is_not_the_next_objects() {
+    let overlay = "extends: kitsu\nfilters: {the_one: [{key: id, values: [PL1]}]}\n\
+                   rules: {playlist.read: ['team + filter:the_one']}";
+    let authorizer = Authorizer::new(
+        Policy::load("kitsu", Some(("studio.yaml", overlay))).unwrap(),
+        Options::default(),
+        Clock::system(),
+    );
+    authorizer.apply(Batch::Delta(studio()));
+    authorizer.known_equal(Instant::now());
+    authorizer.feed(Feed::Live);
+    let playlist = |id: &str| {
+        let record = Record::new("playlist", id).in_project("P").with("for_client", false);
+        record.with("created_by", Value::Null)
+    };
+    let _tracker = Tracker::of(&authorizer, vec![playlist("PL1"), playlist("PL2")]);
+    for _ in 0..3 {
+        assert_eq!(authorizer.check(&ask("art", "read", "playlist", "PL1")).await.decision.code, Reason::Granted);
+        authorizer.delta([Change::Forget(ObjectRef::new("playlist", "PL1"))]);
+        assert_eq!(authorizer.check(&ask("art", "read", "playlist", "PL2")).await.decision.code, Reason::NoGrant);
+        authorizer.delta([Change::Forget(ObjectRef::new("playlist", "PL2"))]);
+    }
+}

@@ -51,7 +51,7 @@ fn error(refusal: &Refusal, correlation_id: &str, call_id: &str) -> v1::CheckRes
     v1::CheckResponse {
         decision: v1::Decision::Deny.into(),
         error: Some(v1::ItemError { code: i32::from(refusal.code()), message: refusal.to_string() }),
-        correlation_id: correlation_id.to_owned(),
+        correlation_id: echoed(correlation_id).to_owned(),
         call_id: call_id.to_owned(),
         ..Default::default()
     }
@@ -109,4 +109,15 @@ proptest! {
         let message = v1::BatchCheckResponse { results, freshness: fresh, call_id: call_id.to_string() };
         prop_assert_eq!(batch.end(freshness.as_ref(), &call_id), message.encode_to_vec());
     }
+}
+
+#[test]
+fn an_id_that_was_refused_for_its_length_is_not_repeated() {
+    let (long, call_id) = ("x".repeat(MAX_TEXT + 1), CallId::new(1));
+    let refused = refused(&Refusal::Lost, &long, &call_id);
+    assert_eq!(v1::CheckResponse::decode(&refused[..]).unwrap().correlation_id, "");
+    let mut batch = Batch::with_room_for(1);
+    batch.refuse(&Refusal::Lost, &long);
+    let answer = v1::BatchCheckResponse::decode(&batch.end(None, &call_id)[..]).unwrap();
+    assert_eq!(answer.results[0].correlation_id, "");
 }

@@ -110,6 +110,10 @@ impl<S: Source> Supervisor<S> {
         let Some(wanted) = self.wanted.take() else { return };
         if wanted.scope == Scope::All {
             self.kept.covered();
+            if self.stream.is_none() {
+                // Of what was read on first use nobody has told any change.
+                self.forget_lazy();
+            }
         }
         tracing::debug!(scope = %wanted.scope, why = ?wanted.why, "loading");
         let (handing, parts) = Parts::channel();

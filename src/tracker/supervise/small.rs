@@ -29,7 +29,7 @@ impl<S: Source> Supervisor<S> {
                 self.forget_table(Some(&object.kind));
             } else if self.is_lazy(&object) {
                 self.drop_lazy(&object);
-                self.seen.objects(std::iter::once(object));
+                self.tell_seen([object]);
             } else {
                 wanted.push(object);
             }
@@ -64,6 +64,13 @@ impl<S: Source> Supervisor<S> {
             self.held.remove(object);
             self.stats.forgotten.add(1);
             self.apply(Batch::Delta(vec![Change::Forget(object.clone())]));
+        }
+    }
+
+    /// Tells what changed once there is a mirror to judge it by; what came before is in the gap that the first load ends.
+    fn tell_seen(&mut self, objects: impl IntoIterator<Item = ObjectRef>) {
+        if self.loaded {
+            self.seen.objects(objects.into_iter());
         }
     }
 
@@ -151,7 +158,7 @@ impl<S: Source> Supervisor<S> {
                 }
                 self.settled(settled, Ok(()));
                 let lazy = self.source.capabilities().lazy;
-                self.seen.objects(objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned());
+                self.tell_seen(objects.iter().filter(|object| !lazy.contains(&object.kind.as_str())).cloned());
             }
             Err(error) => self.reread_failed(objects, &error),
         }
