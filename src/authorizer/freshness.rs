@@ -191,7 +191,7 @@ impl Moment {
     /// The wall clock's word where that makes it older: a clock may be put right only after the start.
     fn or_older(self, as_of: SystemTime) -> Self {
         let age = SystemTime::now().duration_since(as_of).unwrap_or_default();
-        if self.age.is_some_and(|counted| counted < age) { Self { as_of, age: Some(age) } } else { self }
+        Self { as_of: self.as_of.min(as_of), age: self.age.map(|counted| counted.max(age)) }
     }
 }
 

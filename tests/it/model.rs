@@ -596,9 +596,10 @@ impl Studio {
         Some(own.unwrap_or(site))
     }
 
-    /// Nobody is known to be in the team of a project that could not be understood.
+    /// Nobody is known to be in the team of a project that could not be understood or is gone.
     fn understood<'p>(&self, project: &'p Id) -> Option<&'p Id> {
-        (!self.quarantined.contains(&("project", project.clone()))).then_some(project)
+        let is_there = self.projects.contains_key(project) && !self.quarantined.contains(&("project", project.clone()));
+        is_there.then_some(project)
     }
 
     fn find<'s, T>(&self, table: &'static str, records: &'s BTreeMap<Id, T>, id: &Id) -> Result<&'s T, Verdict> {

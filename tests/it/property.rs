@@ -83,20 +83,26 @@ proptest! {
 
     #[test]
     fn cached_uncached_and_plain_agree(seed in any::<u64>(), steps in proptest::collection::vec(step(), 1..120)) {
-        let mut chance = StdRng::seed_from_u64(seed);
-        let world = World::start(random_studio(&mut chance));
-        let mut pool: Vec<_> = (0..POOL).map(|_| question(&world.lock().truth, &mut chance)).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("builds");
-        for step in steps {
-            world.lock().take(step);
-            let seed = step.seed();
-            let chance = &mut StdRng::seed_from_u64(u64::from(seed) ^ 0x5eed);
-            pool[chance.random_range(0..POOL)] = question(&world.lock().truth, chance);
-            let questions: Vec<_> = pool.sample(chance, QUESTIONS).collect();
-            runtime.block_on(ask(&world, &questions, chance))
-                .map_err(|complaint| TestCaseError::fail(format!("after {step:?}: {complaint}")))?;
-        }
+        run(seed, &steps)?;
     }
+}
+
+fn run(seed: u64, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    let world = World::start(random_studio(&mut chance));
+    let mut pool: Vec<_> = (0..POOL).map(|_| question(&world.lock().truth, &mut chance)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("builds");
+    for step in steps {
+        world.lock().take(*step);
+        let seed = step.seed();
+        let chance = &mut StdRng::seed_from_u64(u64::from(seed) ^ 0x5eed);
+        pool[chance.random_range(0..POOL)] = question(&world.lock().truth, chance);
+        let questions: Vec<_> = pool.sample(chance, QUESTIONS).collect();
+        runtime
+            .block_on(ask(&world, &questions, chance))
+            .map_err(|complaint| TestCaseError::fail(format!("after {step:?}: {complaint}")))?;
+    }
+    Ok(())
 }
 
 impl Step {
@@ -177,4 +183,17 @@ fn agree(code: Reason, verdict: Verdict) -> bool {
         Verdict::NoResource => matches!(code, Reason::ResourceUnknown | Reason::Quarantined),
         Verdict::Quarantined => code == Reason::Quarantined,
     }
+}
+
+/// A task outlives its project in the mirror while the event on it is on its way: what is asked there is asked nowhere.
+#[test]
+fn a_task_whose_project_is_gone() {
+    let steps = [
+        Step::Rest(802_071_242),
+        Step::ChangeSilently(576_809_805),
+        Step::Change(1_506_328_886),
+        Step::Change(1_064_290_735),
+        Step::Arrive(3_339_398_978),
+    ];
+    run(2_571_904_282_406_192_912, &steps).unwrap();
 }

@@ -15,7 +15,7 @@ const URLS: &str = "url: https://kitsu.studio/api, events_url: https://kitsu.stu
 const TRACKER: &str = "\ntracker: {file: {path: studio.yaml}}";
 
 /// Configurations.
-const CONFIGURATIONS: [(&str, &str, &str); 38] = [
+const CONFIGURATIONS: [(&str, &str, &str); 39] = [
     (
         "a misspelt key",
         "max_stalenes: 5m",
@@ -25,6 +25,11 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
         "a key of a later version",
         "listen: [\"127.0.0.1:0\"]\notlp: {endpoint: x}",
         "stagedoor.yaml:2:7: `otlp` is not available in this version of stagedoor; leave it out",
+    ),
+    (
+        "a snapshot directory without a name",
+        "snapshot_dir: \"\"",
+        "stagedoor.yaml:1:15: `snapshot_dir` is empty; name a directory, or leave it out",
     ),
     (
         "no tracker",
@@ -187,7 +192,7 @@ const CONFIGURATIONS: [(&str, &str, &str); 38] = [
          stagedoor.yaml:2:16: max_staleness: `b` is no length of time; write a number and a unit, like 500ms, 30s, 10m or \
          1h30m\n\
          stagedoor.yaml:3:8: `admin` is not available in this version of stagedoor; leave it out\n\
-         stagedoor.yaml:4:1: unknown key `foo`; known here: admin, decision_log, guard, listen, max_staleness, policy, reconcile, tls, tracker\n\
+         stagedoor.yaml:4:1: unknown key `foo`; known here: admin, decision_log, guard, listen, max_staleness, policy, reconcile, snapshot_dir, tls, tracker\n\
          stagedoor.yaml:5:18: `events_url:` is missing\n\
          stagedoor.yaml:5:24: `e` is no web address; write one like https://kitsu.studio/api\n\
          stagedoor.yaml:5:39: `f` cannot be read: there is no such file",
