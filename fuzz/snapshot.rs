@@ -5,7 +5,7 @@
 mod mirror;
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use stagedoor::authorizer::{Authorizer, Clock, Options};
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(once.view().counts(), again(&once).view().counts());
     let options = Options { cache_capacity: 100, ..Options::default() };
     let authorizer = Authorizer::new(policy(), options, Clock::system());
-    authorizer.restore(once, Duration::ZERO);
+    authorizer.restore(once, SystemTime::now());
     for person in ["ada", "bo", "kai"] {
         for (action, kind, id) in ASKED {
             mirror::ask(&authorizer, &Query::new(Subject::Person(person), action, kind, id));
